@@ -1,0 +1,37 @@
+# Language level, warnings, hardening, sanitizers, ccache and mold: everything that holds for every target.
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS ON)  # TRY is a GNU statement expression
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+
+add_library(cellos_flags INTERFACE)
+target_compile_options(cellos_flags INTERFACE
+  -Wall -Wextra -Werror -Wno-missing-field-initializers -Wnon-virtual-dtor -Wshadow=local
+  -fstack-protector-strong -fno-strict-overflow)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # TRY is a statement expression by design; clang has no -Wshadow=local.
+  target_compile_options(cellos_flags INTERFACE -Wno-gnu-statement-expression -Wno-shadow -Wno-unknown-warning-option)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  target_compile_definitions(cellos_flags INTERFACE _FORTIFY_SOURCE=2)
+  target_compile_options(cellos_flags INTERFACE -fcf-protection)
+endif()
+
+set(CELLOS_SANITIZE "" CACHE STRING "sanitizers for every host target, e.g. address,undefined")
+if(CELLOS_SANITIZE)
+  target_compile_options(cellos_flags INTERFACE -fsanitize=${CELLOS_SANITIZE} -fno-omit-frame-pointer
+    -fno-sanitize-recover=all -O1 -g1)
+  target_link_options(cellos_flags INTERFACE -fsanitize=${CELLOS_SANITIZE})
+endif()
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()
+find_program(MOLD_PROGRAM mold)
+if(MOLD_PROGRAM)
+  add_link_options(-fuse-ld=mold)
+endif()

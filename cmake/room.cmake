@@ -1,0 +1,50 @@
+# cellos_room(NAME <room> [SOURCES_DIR dir] [ROOMS room…] [LIBS lib…] [TEST_ROOMS room…] [TEST_LIBS lib…])
+#
+# A room is one static library made of every *.cc below src/<room> that is not a test, and one test program made of the
+# *_test.cc. Its include path holds exactly the rooms it names: each room's headers are reached through
+# <build>/include/<room>/<room>, so `#include "spec/x.h"` compiles only where ROOMS names spec (or a named room's
+# public headers do). tests/include_edges checks the edges themselves.
+function(cellos_room)
+  cmake_parse_arguments(ROOM "" "NAME;SOURCES_DIR" "ROOMS;LIBS;TEST_ROOMS;TEST_LIBS;EXCLUDE" ${ARGN})
+  if(NOT ROOM_SOURCES_DIR)
+    set(ROOM_SOURCES_DIR ${CMAKE_SOURCE_DIR}/src/${ROOM_NAME})
+  endif()
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${ROOM_SOURCES_DIR}/*.cc)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  foreach(pattern ${ROOM_EXCLUDE})
+    list(FILTER sources EXCLUDE REGEX "${pattern}")
+    list(FILTER tests EXCLUDE REGEX "${pattern}")
+  endforeach()
+
+  set(view ${CMAKE_BINARY_DIR}/include/${ROOM_NAME})
+  file(MAKE_DIRECTORY ${view})
+  file(CREATE_LINK ${ROOM_SOURCES_DIR} ${view}/${ROOM_NAME} SYMBOLIC)
+  set(deps)
+  foreach(dep ${ROOM_ROOMS})
+    list(APPEND deps cellos_${dep})
+  endforeach()
+  if(sources)
+    add_library(cellos_${ROOM_NAME} STATIC ${sources})
+    target_include_directories(cellos_${ROOM_NAME} PUBLIC ${view})
+    target_link_libraries(cellos_${ROOM_NAME} PUBLIC cellos_flags ${deps} PRIVATE ${ROOM_LIBS})
+  else()
+    add_library(cellos_${ROOM_NAME} INTERFACE)
+    target_include_directories(cellos_${ROOM_NAME} INTERFACE ${view})
+    target_link_libraries(cellos_${ROOM_NAME} INTERFACE cellos_flags ${deps} ${ROOM_LIBS})
+  endif()
+
+  if(tests AND BUILD_TESTING AND NOT CELLOS_FUZZ)
+    set(test_deps)
+    foreach(dep ${ROOM_TEST_ROOMS})
+      list(APPEND test_deps cellos_${dep})
+    endforeach()
+    add_executable(${ROOM_NAME}_test ${tests})
+    target_link_libraries(${ROOM_NAME}_test PRIVATE cellos_${ROOM_NAME} ${test_deps} ${ROOM_TEST_LIBS}
+      GTest::gmock GTest::gtest_main)
+    target_compile_definitions(${ROOM_NAME}_test PRIVATE
+      CELLOS_SOURCE_DIR="${CMAKE_SOURCE_DIR}" CELLOS_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+    add_test(NAME ${ROOM_NAME}_test COMMAND ${ROOM_NAME}_test)
+  endif()
+endfunction()

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a plan to a workload that waits at the barrier, and from there to its end: the parent's side of one native cell.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "plan/plan.h"
+
+namespace sandbox {
+
+// The cell's ends of its streams; consumed by Launch. With a terminal only `terminal` is set by Launch's caller to
+// nothing: the cell makes the pty in its own devpts and passes the master out (Cell::TakeTerminal).
+struct Streams {
+  base::UniqueFd in, out, err;
+};
+
+struct LaunchOptions {
+  const plan::Plan* plan = nullptr;            // not owned; outlives the call
+  Streams streams;
+  std::uint32_t host_uid = 0, host_gid = 0;    // ids mapped to kCellUid / kCellGid
+  int cgroup_guard = -1;                       // v2: open directory of the leaf's `guard`, else -1. Not owned
+  std::chrono::nanoseconds ttl_deadline{0};    // CLOCK_BOOTTIME; init kills the cell then by itself
+  std::chrono::milliseconds phase_deadline{10000};  // each start phase; a hang is kDeadline with the phase as step
+};
+
+// What the workload's leader came to, told by the reaper.
+struct WorkloadEnd {
+  int exit_code = -1;          // when it exited
+  int signal = 0;              // when it was killed
+  bool filter_killed = false;  // SIGSYS by the system-call filter
+};
+
+enum class CellEventKind : std::uint8_t {
+  kExecuted,       // execve succeeded
+  kExecFailed,     // errno in `error_number`
+  kWorkloadEnded,  // `end` is set
+  kTtlExpired,     // init's own timer fired and it is ending the cell
+  kGone,           // outer PID 1 is gone: nothing of the cell lives
+};
+
+struct CellEvent {
+  CellEventKind kind;
+  int error_number = 0;
+  WorkloadEnd end = {};
+};
+
+// One launched cell. Destroying it kills the outermost PID 1 and waits for it. Used by one thread.
+class Cell {
+ public:
+  // Clones, sets up, and returns once the workload waits at the barrier with every control applied. On failure nothing
+  // of the cell is left; the error's `step` is the phase: namespaces, ids, mount, network, rlimits, credentials, init,
+  // workdir, filter, …
+  static base::Result<Cell> Launch(LaunchOptions options);
+
+  Cell(Cell&&) noexcept;
+  Cell& operator=(Cell&&) noexcept;
+  ~Cell();
+
+  pid_t outer_pid() const;     // init, in the supervisor's pid namespace
+  pid_t workload_pid() const;  // the leader waiting at the barrier, in the supervisor's pid namespace
+  int workload_pidfd() const;
+  // Master side of the cell's pty, once; empty without a terminal.
+  base::UniqueFd TakeTerminal();
+  // The cell's root directory and namespaces stay reachable through these while the cell is held.
+  int root_directory() const;  // O_PATH descriptor of the cell's root: exports are opened beneath it
+
+  // Lets the workload execute; `secret_environment` ("NAME=value") is added to its environment. Once only.
+  base::Result<> OpenBarrier(std::span<const std::string> secret_environment);
+
+  // Poll this for reading; then ReadEvent until nullopt.
+  int event_fd() const;
+  base::Result<std::optional<CellEvent>> ReadEvent();
+
+  // Sends `signal` to the workload's leader (or its process group when `group`).
+  base::Result<> Signal(int signal);
+  // SIGKILL to outer PID 1 and wait until it is gone, bounded; true when it is gone in time.
+  base::Result<> Kill(std::chrono::milliseconds deadline);
+
+ private:
+  struct State;
+  explicit Cell(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sandbox
