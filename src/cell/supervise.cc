@@ -127,7 +127,7 @@ void Supervisor::Poll() {
   };
   signal_slot_ = watch(o_.signal_fd, POLLIN);
   cell_slot_ = watch(ending_.cell_gone ? -1 : o_.cell->event_fd(), POLLIN);
-  oom_slot_ = watch(decided_ ? -1 : o_.leaf->oom_fd(), POLLIN | POLLPRI);
+  oom_slot_ = watch(decided_ ? -1 : o_.cell->oom_fd(), POLLIN | POLLPRI);
   stop_slot_ = watch(o_.stop_fd, POLLIN);
   if (!ended_) in_.Watch(polls_);
   out_.Watch(polls_);
@@ -233,7 +233,7 @@ void Supervisor::OnCellEvent(const sandbox::CellEvent& event) {
 void Supervisor::OnEnd(const sandbox::WorkloadEnd& end) {
   ended_ = true;
   ending_.end = end;
-  if (auto killed = o_.leaf->OomKilled(); killed && *killed) Decide(Reason::kOom);
+  if (auto killed = o_.cell->OomKilled(); killed && *killed) Decide(Reason::kOom);
   if (end.filter_killed) return Decide(Reason::kFilterKilled);
   if (end.signal == 0) return Decide(Reason::kCompleted);
   if (end.signal == last_signal_) {
@@ -244,7 +244,7 @@ void Supervisor::OnEnd(const sandbox::WorkloadEnd& end) {
 }
 
 void Supervisor::OnMemory() {
-  if (auto killed = o_.leaf->OomKilled(); killed && *killed) Kill(Reason::kOom);
+  if (auto killed = o_.cell->OomKilled(); killed && *killed) Kill(Reason::kOom);
 }
 
 void Supervisor::OnStop() {
@@ -280,7 +280,6 @@ void Supervisor::Kill(Reason reason) {
   Decide(reason);
   if (killed_) return;
   killed_ = true;
-  (void)o_.leaf->KillAll();
   if (auto dead = o_.cell->Kill(kKillDeadline); !dead && ending_.message.empty()) ending_.message = dead.error().message;
   ending_.cell_gone = true;
 }

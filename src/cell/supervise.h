@@ -6,12 +6,12 @@
 #include <functional>
 #include <optional>
 
+#include "backend/backend.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "cell/run.h"
 #include "cell/run_outcome.h"
-#include "cgroup/leaf.h"
 #include "event/run_log.h"
 #include "plan/plan.h"
 #include "sandbox/launch.h"
@@ -24,8 +24,7 @@ struct CellStreams {
 };
 
 struct SuperviseOptions {
-  sandbox::Cell* cell = nullptr;          // not owned
-  cgroup::Leaf* leaf = nullptr;           // not owned
+  backend::LiveCell* cell = nullptr;      // not owned
   event::RunLog* log = nullptr;           // not owned; its checkpoints are written when due
   const plan::Plan* plan = nullptr;       // not owned
   const base::Clock* clock = nullptr;     // not owned

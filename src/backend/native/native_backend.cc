@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Order: leaf, cell at its barrier, workload into the leaf, read-back. Destruction goes the other way round.
+#include "backend/native/native_backend.h"
+
+#include <utility>
+
+#include "cgroup/leaf.h"
+#include "sandbox/effective_controls.h"
+#include "sandbox/launch.h"
+
+namespace backend {
+namespace {
+
+using std::chrono::milliseconds;
+
+base::Error AtStep(base::Error error, std::string_view step) {
+  if (error.step.empty()) error.step = step;
+  return error;
+}
+
+class NativeCell final : public LiveCell {
+ public:
+  NativeCell(cgroup::Leaf leaf, sandbox::Cell cell, sandbox::EffectiveControls controls)
+      : leaf_(std::move(leaf)), cell_(std::move(cell)), controls_(std::move(controls)) {}
+
+  const sandbox::EffectiveControls& controls() const override { return controls_; }
+  base::UniqueFd TakeTerminal() override { return cell_.TakeTerminal(); }
+  base::Result<> OpenBarrier(std::span<const std::string> secret_environment) override {
+    return cell_.OpenBarrier(secret_environment);
+  }
+  int event_fd() const override { return cell_.event_fd(); }
+  base::Result<std::optional<sandbox::CellEvent>> ReadEvent() override { return cell_.ReadEvent(); }
+  int oom_fd() const override { return leaf_.oom_fd(); }
+  base::Result<bool> OomKilled() override { return leaf_.OomKilled(); }
+  base::Result<> Signal(int signal) override { return cell_.Signal(signal); }
+
+  base::Result<> Kill(milliseconds deadline) override {
+    auto emptied = leaf_.KillAll();
+    auto dead = cell_.Kill(deadline);
+    return dead ? std::move(emptied) : std::move(dead);
+  }
+
+  pid_t workload_pid() const override { return cell_.workload_pid(); }
+  int root_directory() const override { return cell_.root_directory(); }
+  std::string probe_path() const override { return leaf_.exists() ? leaf_.probe_path() : std::string(); }
+  base::Result<cgroup::Leaf::Usage> ReadUsage() const override { return leaf_.ReadUsage(); }
+
+  std::vector<std::string> Destroy(milliseconds deadline) override {
+    std::vector<std::string> leftovers;
+    const auto note = [&](base::Result<> step) {
+      if (!step) leftovers.push_back(std::move(step).error().message);
+    };
+    note(Kill(deadline));
+    note(leaf_.Remove(deadline));
+    return leftovers;
+  }
+
+ private:
+  cgroup::Leaf leaf_;  // outlives the cell: removed after everything in it is dead
+  sandbox::Cell cell_;
+  sandbox::EffectiveControls controls_;
+};
+
+class NativeBackend final : public Backend {
+ public:
+  base::Result<std::unique_ptr<LiveCell>> Create(CreateOptions options) override {
+    const plan::Plan& plan = *options.plan;
+    auto leaf = cgroup::Leaf::Create(plan);
+    if (!leaf) return std::unexpected(AtStep(std::move(leaf).error(), "cgroup"));
+    Anchor anchor{.cgroup_paths = leaf->paths()};
+    TRY(options.on_anchor(anchor));
+
+    auto cell = sandbox::Cell::Launch({.plan = &plan,
+                                       .streams = std::move(options.streams),
+                                       .host_uid = options.host_uid,
+                                       .host_gid = options.host_gid,
+                                       .cgroup_guard = leaf->guard_directory(),
+                                       .ttl_deadline = options.ttl_deadline,
+                                       .phase_deadline = options.phase_deadline});
+    if (!cell) return std::unexpected(std::move(cell).error());
+    anchor.outer_pid = cell->outer_pid();
+    TRY(options.on_anchor(anchor));
+
+    auto controls = Enforce(*leaf, *cell, plan);
+    if (!controls) return std::unexpected(AtStep(std::move(controls).error(), "controls"));
+    return std::make_unique<NativeCell>(std::move(*leaf), std::move(*cell), std::move(*controls));
+  }
+
+ private:
+  static base::Result<sandbox::EffectiveControls> Enforce(cgroup::Leaf& leaf, const sandbox::Cell& cell,
+                                                          const plan::Plan& plan) {
+    TRY(leaf.AddWorkload(cell.workload_pid()));
+    auto limits = TRY(leaf.ReadLimits());
+    auto controls =
+        TRY(sandbox::ReadEffectiveControls(cell.workload_pid(), cell.workload_pidfd(), plan, std::move(limits)));
+    TRY(sandbox::CheckAgainstPlan(controls, plan));
+    return controls;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> MakeNativeBackend() { return std::make_unique<NativeBackend>(); }
+
+}  // namespace backend
