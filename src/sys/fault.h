@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fault injection for tests: fails or kills at the n-th system call. Exists in cellos_sys_faulty only; a program that
+// calls these without linking it does not link at all.
+#pragma once
+
+#include <cstdint>
+
+namespace sys::fault {
+
+inline constexpr int kKill = -1;  // instead of an errno: SIGKILL to the calling process
+
+// From now on counts calls of this process and its children together (a shared page) and, at call number `at`
+// (1 = the next one), fails it with `error` without entering the kernel, once. at = 0 only counts.
+// The environment does the same for a program as a whole: CELLOS_FAULT=n:ENOSPC, n:28 or n:KILL.
+void Arm(std::uint64_t at, int error);
+// Fails every call named `call` with `error` until Disarm.
+void ArmCall(const char* call, int error);
+void Disarm();
+// Calls seen since the last Arm, by this process and its children.
+std::uint64_t Count();
+// True once the armed fault has happened.
+bool Fired();
+
+}  // namespace sys::fault
+
+namespace sys::internal {
+
+#ifdef CELLOS_FAULT_INJECTION
+// 0, or the negative errno to return in the place of the call.
+long Fault(const char* call);
+#else
+inline long Fault(const char*) { return 0; }
+#endif
+
+}  // namespace sys::internal
