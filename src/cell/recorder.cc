@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Coverage is closed in one place so that the figures of coverage_closed, closing and seal can't disagree.
+#include "cell/recorder.h"
+
+#include <fmt/format.h>
+
+#include "base/encoding.h"
+#include "crypto/random.h"
+
+namespace cell {
+namespace {
+constexpr std::string_view kScope = "cell";
+}  // namespace
+
+base::Result<Recorded> Recorder::Emit(event::Draft draft) {
+  if (failed_) return std::unexpected(*failed_);
+  if (draft.id.empty()) draft.id = crypto::NewUuid();
+  std::string id = draft.id_form == event::IdForm::kEventUrn ? "urn:cellos:event:" + draft.id : draft.id;
+  auto leaf = log_.Append(draft);
+  if (!leaf) {
+    failed_ = std::move(leaf).error().With("run log");
+    return std::unexpected(*failed_);
+  }
+  return Recorded{*leaf, std::move(id)};
+}
+
+std::optional<Recorded> Recorder::TryEmit(event::Draft draft) {
+  auto recorded = Emit(std::move(draft));
+  if (!recorded) return std::nullopt;
+  return std::move(*recorded);
+}
+
+base::Result<> Recorder::OpenCoverage(event::Observer observer, const std::vector<std::string>& covers) {
+  const Recorded opened = TRY(Emit(event::CoverageOpenedEvent(cell_, observer, kScope, covers)));
+  coverage_.push_back({.source = observer, .scope = std::string(kScope), .from = opened.leaf});
+  return {};
+}
+
+void Recorder::CloseCoverage() {
+  for (event::CoverageRow& row : coverage_) {
+    const event::Counters counters = log_.CountersOf(row.source);
+    sources_.push_back({std::string(event::ToString(row.source)), counters});
+    auto closed = TryEmit(event::CoverageClosedEvent(cell_, row.source, kScope, row.from, row.holes, counters));
+    if (closed) row.to = closed->leaf;
+  }
+}
+
+}  // namespace cell

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one way into the run log for the life-cycle: events, coverage of each observer, ids to cite later.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "event/cell_ref.h"
+#include "event/draft.h"
+#include "event/evidence_events.h"
+#include "event/run_log.h"
+
+namespace cell {
+
+// Where an event stands and how others name it.
+struct Recorded {
+  event::LeafIndex leaf = 0;
+  std::string id;
+};
+
+// Used by one thread.
+class Recorder {
+ public:
+  Recorder(event::RunLog log, event::CellRef cell) : log_(std::move(log)), cell_(std::move(cell)) {}
+
+  const event::CellRef& cell() const { return cell_; }
+  event::RunLog& log() { return log_; }
+
+  // Appends; the first failure is kept (failed()) and told to every later caller as well.
+  base::Result<Recorded> Emit(event::Draft draft);
+  // The same where a failure changes nothing for the caller: it stays in failed().
+  std::optional<Recorded> TryEmit(event::Draft draft);
+  const std::optional<base::Error>& failed() const { return failed_; }
+
+  // Says that `observer` watches from now on.
+  base::Result<> OpenCoverage(event::Observer observer, const std::vector<std::string>& covers);
+  // Closes every coverage in the order it was opened.
+  void CloseCoverage();
+  // Rows for `closing` and the seal; complete after CloseCoverage.
+  const std::vector<event::CoverageRow>& coverage() const { return coverage_; }
+  const std::vector<event::SourceCounters>& sources() const { return sources_; }
+
+ private:
+  event::RunLog log_;
+  event::CellRef cell_;
+  std::optional<base::Error> failed_;
+  std::vector<event::CoverageRow> coverage_;
+  std::vector<event::SourceCounters> sources_;
+};
+
+}  // namespace cell
