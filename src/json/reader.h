@@ -51,6 +51,9 @@ class Tree {
 // Parses exactly one value with nothing but white space around it. `text` need not outlive the result.
 std::expected<Tree, ParseError> Parse(std::string_view text, const Limits& limits = {});
 
+// Appends "/" and `name` with ~ and / escaped (RFC 6901 §3).
+void AppendPointerToken(std::string& pointer, std::string_view name);
+
 // The error as a base::Error of kind kInvalid: "<what>: <pointer>: <message> (byte N)".
 base::Error ToError(const ParseError& error, std::string_view what);
 
