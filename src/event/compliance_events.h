@@ -39,6 +39,7 @@ struct Homeostasis {
   std::string spec_hash;  // "sha256:…"
   std::uint64_t declared_egress_rules = 0;
   std::optional<std::uint64_t> exercised_egress;  // rules that carried an accepted flow; absent: not known
+  std::string why_not_known = "telemetry_pending_L2-04";
   std::uint64_t declared_mount_paths = 0, accessed_mount_paths = 0;
   std::uint64_t declared_secret_count = 0;
   std::vector<Removal> recommended_removals;

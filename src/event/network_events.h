@@ -29,13 +29,15 @@ struct NetworkEnforcement {
 };
 Draft NetworkEnforcementEvent(const CellRef& cell, const NetworkEnforcement& enforcement);
 
-// Capability sets of the workload's /proc/<pid>/status after exec.
+// The five sets as /proc/<pid>/status of the workload shows them after exec: 16 hex digits each.
 struct CapabilitySets {
-  std::uint64_t effective = 0, permitted = 0, bounding = 0, ambient = 0, inheritable = 0;
+  std::string effective, permitted, bounding, ambient, inheritable;
 };
-// privileged: any effective, permitted, ambient or inheritable capability *in the initial user namespace*.
-// `sets` absent leaves the five members out.
-Draft ContainerSecurityEvent(const CellRef& cell, std::optional<CapabilitySets> sets, bool privileged);
+enum class Namespace : std::uint8_t { kInitialUser, kOwnUser };
+// True when the process holds any capability in the initial user namespace (a bounding set alone gives none).
+bool IsPrivileged(const CapabilitySets& sets, Namespace user_namespace);
+// Without `sets` the event has neither them nor `privileged`.
+Draft ContainerSecurityEvent(const CellRef& cell, const std::optional<CapabilitySets>& sets, Namespace user_namespace);
 
 // Ours. `data` is what sandbox::EffectiveControls::ToJson gives: the whole data object in JCS form.
 Draft EffectiveControlsEvent(std::string data);
