@@ -12,22 +12,16 @@
 
 #include "base/result.h"
 #include "cell/ports/secret_broker.h"
+#include "cell/settings.h"
 
 namespace cell {
 
-// Where one secret comes from when the caller says so: `--secret NAME=env:VAR` or `NAME=file:PATH`.
-struct SecretSource {
-  enum class Kind : std::uint8_t { kEnvironment, kFile };
-  Kind kind = Kind::kEnvironment;
-  std::string location;  // name of the variable, or path
-};
-
-// "env:VAR" or "file:PATH"; kInvalid says what is allowed.
+// "env:VAR" or "file:PATH" of `--secret NAME=…`; kInvalid says what is allowed.
 base::Result<SecretSource> ParseSecretSource(std::string_view text);
 
 struct BrokerSettings {
   // Sources of single keys; they go before the broker's own mapping.
-  std::map<std::string, SecretSource, std::less<>> sources;
+  std::map<std::string, SecretSource> sources;
   // The caller's environment; the process's own when empty. For tests.
   std::function<const char*(const char* name)> environment;
 };

@@ -21,7 +21,6 @@ class UidSlot {
   static base::Result<UidSlot> Acquire(std::uint32_t base, const std::string& directory = "/run/cellos/uid");
   UidSlot(UidSlot&&) noexcept = default;
   UidSlot& operator=(UidSlot&&) noexcept = default;
-  ~UidSlot();
 
   unsigned slot() const { return slot_; }
   std::uint32_t cell_id() const { return base_ + 4 * slot_; }
