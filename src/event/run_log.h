@@ -51,9 +51,15 @@ class RunLog {
   // Sinks are fed after the log, in the order added; their failures are counted and never fail the log.
   void AddSink(std::unique_ptr<Sink> sink);
 
-  // Writes one event. Counts it as issued and delivered for its observer, or issued and dropped when the disk refuses
-  // it (the error is returned; the caller decides, normally evidence_failed). A draft over kMaxLeafBytes is kLimit.
+  // Accepts one event. Counts it as issued and delivered for its observer, or issued and dropped when the disk refuses
+  // it (the error is returned, ENOSPC in os_errno; the caller decides, normally evidence_failed). A draft over
+  // kMaxLeafBytes is kLimit, one whose observer may not say that is kInvalid (evidence.md §2: lanes).
+  // The line is in the kernel on return unless another was written within the last millisecond; then it follows with
+  // the next Append, Flush or Checkpoint. Every 256th event since the last checkpoint makes one.
   base::Result<LeafIndex> Append(const Draft& draft);
+
+  // Hands every accepted line to the kernel, then feeds the sinks. Call it before waiting for the next event.
+  base::Result<> Flush();
 
   // Signs and writes a checkpoint over everything appended, after fdatasync of the lines. No-op when nothing is new.
   base::Result<> Checkpoint();
@@ -70,22 +76,25 @@ class RunLog {
   const std::string& last_note() const;
   // Counters of `observer` up to now.
   Counters CountersOf(Observer observer) const;
-  // Losses learnt elsewhere (a queue in front of the log).
+  // Losses learnt elsewhere (a queue in front of the log): events that were issued and never came.
   void CountDropped(Observer observer, std::uint64_t count);
-  // {source, counters} of every sink, counted up to the newest leaf.
+  // {source, counters} of every sink, counted up to the newest leaf. What a sink was not given yet is `unknown`, so call
+  // Flush before (with kEachEvent: Checkpoint).
   struct SinkCounters {
     std::string name;
     Counters counters;
   };
   std::vector<SinkCounters> SinkCountersNow() const;
-  // id and time (RFC 3339 text) of leaf `index` for those recent enough to be cited by others; see .cc for the table.
+  // First failure of each sink since the last call, for the user to read: "jsonl: …".
+  std::vector<std::string> TakeSinkErrors();
+  // The id of leaf `index`: kept for the first 512 and the last 1,024 leaves, empty for others.
   std::string IdOf(LeafIndex index) const;
   const std::string& first_time() const;
   const std::string& last_time() const;
 
-  // Gives back the reserved bytes; call right before appending `closing`.
+  // Gives back the reserved bytes; call right before what ends the log (coverage_closed, closing).
   void ReleaseReserve();
-  // Flushes sinks, wipes the run key, closes. Further calls are an error.
+  // Wipes the run key, flushes log and sinks, closes. Makes no checkpoint. Further calls are an error.
   base::Result<> Close();
 
  private:
