@@ -63,7 +63,7 @@ bool IsComplete(const std::vector<std::string>& required, const event::Closing& 
 struct RunEnd {
   const event::RunLog* log = nullptr;          // not owned; still open
   event::Closing closing;                      // as appended
-  std::vector<std::string> required_sources;   // of the plan; of a refused run spec::RequiredSourcesOfRefused()
+  std::vector<std::string> required_sources;   // of the plan; of a refused run spec::RequiredSourcesOfRefusal()
   std::optional<event::LeafIndex> controls;    // leaf of effective_controls
   std::string backend = "native";
   FindingCounts findings;
