@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Codec of the init record.
+#include "wire/init_record.h"
+
+namespace wire {
+namespace {
+
+constexpr std::uint32_t kFlagTerminal = 1;
+constexpr std::size_t kHeaderBytes = 4 * 2 + 8 + 4 * 5;
+constexpr std::size_t kRlimitBytes = 4 + 8 + 8;
+
+bool AllTexts(Bytes texts, std::uint32_t count) {
+  std::uint32_t ends = 0;
+  for (std::size_t i = 0; i < texts.size; ++i) ends += texts.data[i] == 0;
+  return ends == count && (texts.size == 0 ? count == 0 : texts.data[texts.size - 1] == 0);
+}
+
+bool IsFilter(Bytes filter) { return filter.size != 0 && filter.size % 8 == 0 && filter.size <= kMaxFilterBytes; }
+
+InitRecordFault Check(const InitRecord& record) {
+  if (record.argument_count == 0 || record.argument_count > kMaxInitArguments ||
+      record.environment_count > kMaxInitEnvironment || record.rlimit_count > kMaxInitRlimits) {
+    return InitRecordFault::kCount;
+  }
+  if (!AllTexts(record.arguments, record.argument_count) || record.arguments.data[0] == 0 ||
+      !AllTexts(record.environment, record.environment_count)) {
+    return InitRecordFault::kText;
+  }
+  const Bytes& directory = record.working_directory;
+  if (directory.size < 2 || directory.size > kMaxWorkingDirectory || !AllTexts(directory, 1) ||
+      directory.data[0] != '/') {
+    return InitRecordFault::kWorkingDirectory;
+  }
+  if (!IsFilter(record.filter) || !IsFilter(record.guard_filter)) return InitRecordFault::kFilter;
+  return InitRecordFault::kNone;
+}
+
+struct Writer {
+  std::uint8_t* at;
+  void Natural(std::uint64_t value, unsigned bytes) {
+    for (unsigned i = 0; i < bytes; ++i) *at++ = static_cast<std::uint8_t>(value >> (8 * i));
+  }
+  void Block(Bytes block) {
+    Natural(block.size, 4);
+    for (std::size_t i = 0; i < block.size; ++i) *at++ = block.data[i];
+  }
+};
+
+struct Reader {
+  const std::uint8_t* at;
+  std::size_t left;
+  bool broken = false;
+
+  std::uint64_t Natural(unsigned bytes) {
+    if (left < bytes) {
+      broken = true;
+      return 0;
+    }
+    std::uint64_t value = 0;
+    for (unsigned i = 0; i < bytes; ++i) value |= static_cast<std::uint64_t>(at[i]) << (8 * i);
+    at += bytes;
+    left -= bytes;
+    return value;
+  }
+  Bytes Block() {
+    const std::size_t size = Natural(4);
+    if (broken || size > left) {
+      broken = true;
+      return {};
+    }
+    const Bytes block = {at, size};
+    at += size;
+    left -= size;
+    return block;
+  }
+};
+
+}  // namespace
+
+std::size_t EncodedSize(const InitRecord& record) {
+  if (Check(record) != InitRecordFault::kNone) return 0;
+  const std::size_t size = kHeaderBytes + record.rlimit_count * kRlimitBytes + 5 * 4 + record.working_directory.size +
+                           record.arguments.size + record.environment.size + record.filter.size +
+                           record.guard_filter.size;
+  return size <= kMaxInitRecordBytes ? size : 0;
+}
+
+std::size_t EncodeInitRecord(const InitRecord& record, std::uint8_t* out, std::size_t size) {
+  if (size == 0 || size != EncodedSize(record)) return 0;
+  Writer writer{out};
+  writer.Natural(kInitRecordMagic, 4);
+  writer.Natural(size, 4);
+  writer.Natural(record.ttl_deadline_ns, 8);
+  writer.Natural(static_cast<std::uint32_t>(record.oom_score_adj), 4);
+  writer.Natural(record.terminal ? kFlagTerminal : 0, 4);
+  writer.Natural(record.argument_count, 4);
+  writer.Natural(record.environment_count, 4);
+  writer.Natural(record.rlimit_count, 4);
+  for (std::uint32_t i = 0; i < record.rlimit_count; ++i) {
+    writer.Natural(record.rlimits[i].resource, 4);
+    writer.Natural(record.rlimits[i].soft, 8);
+    writer.Natural(record.rlimits[i].hard, 8);
+  }
+  writer.Block(record.working_directory);
+  writer.Block(record.arguments);
+  writer.Block(record.environment);
+  writer.Block(record.filter);
+  writer.Block(record.guard_filter);
+  return size;
+}
+
+InitRecordFault DecodeInitRecord(Bytes bytes, InitRecord* record) {
+  *record = InitRecord{};
+  if (bytes.size > kMaxInitRecordBytes) return InitRecordFault::kTooLarge;
+  if (bytes.size < kHeaderBytes) return InitRecordFault::kTooShort;
+  Reader reader{bytes.data, bytes.size};
+  if (reader.Natural(4) != kInitRecordMagic) return InitRecordFault::kMagic;
+  if (reader.Natural(4) != bytes.size) return InitRecordFault::kSize;
+  record->ttl_deadline_ns = reader.Natural(8);
+  record->oom_score_adj = static_cast<std::int32_t>(reader.Natural(4));
+  const std::uint64_t flags = reader.Natural(4);
+  if ((flags & ~static_cast<std::uint64_t>(kFlagTerminal)) != 0) return InitRecordFault::kFlags;
+  record->terminal = flags == kFlagTerminal;
+  record->argument_count = static_cast<std::uint32_t>(reader.Natural(4));
+  record->environment_count = static_cast<std::uint32_t>(reader.Natural(4));
+  record->rlimit_count = static_cast<std::uint32_t>(reader.Natural(4));
+  if (record->rlimit_count > kMaxInitRlimits) return InitRecordFault::kCount;
+  for (std::uint32_t i = 0; i < record->rlimit_count; ++i) {
+    record->rlimits[i].resource = static_cast<std::uint32_t>(reader.Natural(4));
+    record->rlimits[i].soft = reader.Natural(8);
+    record->rlimits[i].hard = reader.Natural(8);
+  }
+  record->working_directory = reader.Block();
+  record->arguments = reader.Block();
+  record->environment = reader.Block();
+  record->filter = reader.Block();
+  record->guard_filter = reader.Block();
+  if (reader.broken) return InitRecordFault::kTooShort;
+  if (reader.left != 0) return InitRecordFault::kTrailing;
+  return Check(*record);
+}
+
+void ListTexts(Bytes texts, std::uint32_t count, const char** list) {
+  const char* at = reinterpret_cast<const char*>(texts.data);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    list[i] = at;
+    while (*at != 0) ++at;
+    ++at;
+  }
+  list[count] = nullptr;
+}
+
+}  // namespace wire
