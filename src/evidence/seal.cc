@@ -170,7 +170,8 @@ base::Result<> WriteSeal(int run_directory, const SealStatement& statement, cons
                                .payload = StatementJson(statement, TRY(CollectSubjects(run_directory)))};
   const std::string message = event::DssePae(envelope.payload_type, envelope.payload);
   for (const SealingKey& key : keys) envelope.signatures.push_back({key.spki.key_id, TRY(key.Sign(message))});
-  return TRY_WITH("cannot write the seal", PutInPlace(run_directory, event::FormatDsse(envelope)));
+  TRY_WITH("cannot write the seal", PutInPlace(run_directory, event::FormatDsse(envelope)));
+  return {};
 }
 
 bool IsComplete(const std::vector<std::string>& required, const event::Closing& closing) {
