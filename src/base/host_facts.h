@@ -32,8 +32,27 @@ struct CgroupFacts {
   std::map<std::string, std::string> parents;
   // Controllers that a leaf below these parents will have: of memory, cpu, pids, and on v1 cpuacct, freezer.
   std::vector<std::string> controllers;
+  bool limits_swap = false;       // v1: memory.memsw exists; v2: memory.swap.max exists
   bool must_move_self = false;    // v2: our own cgroup is delegated, but we have to leave it for a child first
   std::string why_not;            // for what is missing: cause and remedy, one sentence
+};
+
+// What lies below a granted directory and gets a rule of its own. `grant` indexes HostFacts::grants.
+struct BeneathGrant {
+  std::size_t grant = 0;
+  std::string relative;   // below the grant's canonical path, no leading slash
+  FileKind kind = FileKind::kOther;
+  bool is_link = false;   // a symbolic link: can't be pinned, only told
+  std::uint64_t device = 0, inode = 0;
+};
+
+// What has to be looked up for one document: made by plan::FactsNeeded, answered by sys::GatherHostFacts.
+struct FactsRequest {
+  std::vector<std::string> readable, writable;  // sources of authority.filesystem, absolute
+  std::string caller_directory;                 // canonical working directory of the caller, or empty
+  std::string state_directory;                  // CELLOS_STATE_DIR: never reachable through a grant
+  std::string cgroup_parent;                    // CELLOS_CGROUP_PARENT, or empty
+  std::vector<std::string> executables;         // host paths of argv[0] and its allowed prefixes, to be resolved
 };
 
 struct HostFacts {
@@ -44,14 +63,23 @@ struct HostFacts {
   bool supplementary_groups = false;     // the caller has some that can't be dropped (ordinary user)
   unsigned cpus = 1;
   std::uint64_t memory_bytes = 0;
+  bool swap = false;                     // the machine has swap space in use
+  int oom_score_adj = 0;                 // of the caller; a cell can't go below it
+  bool core_pattern_is_pipe = false;     // crashes are handed to a program (core(5))
+  std::map<int, std::uint64_t> rlimit_hard;  // RLIMIT_* -> the caller's own hard limit, which a cell can't exceed
   bool user_namespaces = true;           // false: refused by this kernel or its settings; see why_no_user_namespaces
   std::string why_no_user_namespaces;
   CgroupFacts cgroup;
   std::vector<std::string> resolvers;    // nameserver lines of /etc/resolv.conf
   std::vector<ResolvedPath> grants;      // every path of authority.filesystem, in document order: readable, writable
-  // Paths below `/` that are links into /usr on a merged-usr system ("bin" -> "usr/bin"), and those that are directories.
+  std::vector<BeneathGrant> protected_files;   // existing hook and start-up files in writable grants
+  std::vector<BeneathGrant> service_sockets;   // existing sockets of host services in any grant (docker, D-Bus, …)
+  std::string state_directory;                 // canonical; empty: none yet
+  // Names below `/` that hold programs and libraries: -> text of the link into /usr ("usr/bin"), or "" for a directory.
   std::map<std::string, std::string> root_links;
-  std::vector<std::string> etc_present;  // which of the host's /etc entries that a cell may see exist
+  // Entries of the host's /etc that a cell may see and that exist: name below /etc -> canonical path.
+  std::map<std::string, std::string> etc_entries;
+  std::map<std::string, std::string> executables;  // FactsRequest::executables that exist -> canonical path
   std::string caller_directory;          // canonical working directory of the caller
 };
 

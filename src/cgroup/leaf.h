@@ -21,16 +21,26 @@ namespace cgroup {
 // Move-only; removes the leaf on destruction. Used by one thread.
 class Leaf {
  public:
-  // Makes the leaf of `plan.cgroup` and writes every limit, each read back and compared. A limit that was planned and
-  // can't be written is kUnavailable. hierarchy kNone gives an empty leaf on which all calls are no-ops.
+  // Makes the directories of `plan.cgroup`. hierarchy kNone gives an empty leaf on which all calls are no-ops. On v2
+  // the limits are written here too; on v1 AddWorkload does that, since the calling thread visits the leaf first.
+  // Every write is read back and compared; a limit that was planned and can't be written is kUnavailable.
   static base::Result<Leaf> Create(const plan::Plan& plan);
+  // Every directory that Create will make, innermost first: for the anchor, before they exist.
+  static std::vector<std::string> PlannedPaths(const plan::Plan& plan);
   Leaf(Leaf&&) noexcept;
   Leaf& operator=(Leaf&&) noexcept;
   ~Leaf();
 
   bool exists() const;
   int guard_directory() const;                        // v2 `guard` for CLONE_INTO_CGROUP, else -1
-  base::Result<> AddWorkload(pid_t pid);              // into `work` (v2) or every controller's leaf (v1)
+
+  // v1: moves the calling thread into the leaf, so that what it clones is born there; Leave moves it back. (Moving
+  // another process costs the kernel a grace period of about 10 ms; a thread may move itself at once.) v2: nothing.
+  base::Result<> Enter();
+  base::Result<> Leave();
+
+  // v2: moves `pid` into `work`. v1: checks that it was born in the leaf, then writes the limits.
+  base::Result<> AddWorkload(pid_t pid);
   // file -> value of every limit as the kernel shows it now, for effective_controls.
   base::Result<std::map<std::string, std::string>> ReadLimits() const;
   std::string probe_path() const;                     // the directory host.cgroup samples (v2: work; v1: memory leaf)

@@ -15,11 +15,15 @@
 
 namespace plan {
 
+// Processes of the cell itself that share its user: init and reaper. They are added to what the document allows.
+inline constexpr std::uint64_t kOwnProcesses = 2;
+
 // Cell identity: never 0 inside, one id mapped.
 inline constexpr std::uint32_t kCellUid = 1000;
 inline constexpr std::uint32_t kCellGid = 1000;
 
-// One step on the way to the private root, in order. Targets are absolute paths inside the cell.
+// One step on the way to the private root, in order. Targets are absolute paths inside the cell. Every mount point in the
+// cell's own tree has a kDirectory or kFile step before it; one inside a grant has to exist there, or the start fails.
 struct Mount {
   enum class Kind : std::uint8_t {
     kTmpfs,      // size_bytes, inodes, mode
@@ -27,7 +31,8 @@ struct Mount {
     kGrant,      // authority.filesystem: `grant` indexes HostFacts::grants; id-mapped when started by root
     kProc,       // the inner pid namespace's own /proc; mounted by the inner PID 1
     kMask,       // hides `target` (file: /dev/null-like empty file; directory: empty read-only tmpfs)
-    kReadOnly,   // makes an existing mount below `target` read-only (proc/sys, protected files in a grant)
+    kReadOnly,   // makes `target` read-only, what is mounted below it excepted; a mount of its own where it was none
+    kPin,        // makes `target` (in a grant) a mount of its own, as writable as before, so that it can't be renamed away
     kDevice,     // bind of one host device node, e.g. /dev/null
     kDevpts,     // own instance, only with a terminal
     kDirectory,  // mkdir with mode
@@ -95,6 +100,9 @@ struct Settings {
   std::string memory_max_setting;            // CELLOS_CGROUP_MEMORY_MAX
   std::string cpu_max_setting;               // CELLOS_CGROUP_CPU_MAX
   std::vector<std::string> argv0_prefixes;   // CELLOS_RUN_ARGV0_ALLOW_PREFIXES
+  std::string cgroup_parent;                 // CELLOS_CGROUP_PARENT
+  std::string state_directory;               // no grant reaches it
+  std::string caller_directory;              // canonical
   std::uint32_t uid_base = 0x70000000;       // CELLOS_UID_BASE
   std::string export_dir;                    // CELLOS_EXPORT_DIR: an extra local export root; empty = the run directory
   bool stdin_open = true;                    // false: --no-stdin
@@ -135,7 +143,11 @@ struct Plan {
   std::string ToText() const;
 };
 
-// Pure. `document` was admitted. What was asked for and this machine can't enforce is kUnavailable, with the remedy.
+// What the machine has to be asked before this document can be planned. Pure.
+base::FactsRequest FactsNeeded(const spec::CellDocument& document, const Settings& settings);
+
+// Pure. `document` was admitted; `facts` answer FactsNeeded. A document that grants what no cell may have is kInvalid or
+// kDenied with the member at fault in the message. What was asked for and this machine can't enforce is kUnavailable, with the remedy.
 base::Result<Plan> MakePlan(const spec::CellDocument& document, const Settings& settings, const base::HostFacts& facts);
 
 }  // namespace plan
