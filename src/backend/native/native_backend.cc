@@ -65,11 +65,13 @@ class NativeBackend final : public Backend {
  public:
   base::Result<std::unique_ptr<LiveCell>> Create(CreateOptions options) override {
     const plan::Plan& plan = *options.plan;
+    Anchor anchor{.cgroup_paths = cgroup::Leaf::PlannedPaths(plan)};
+    TRY(options.on_anchor(anchor));
     auto leaf = cgroup::Leaf::Create(plan);
     if (!leaf) return std::unexpected(AtStep(std::move(leaf).error(), "cgroup"));
-    Anchor anchor{.cgroup_paths = leaf->paths()};
-    TRY(options.on_anchor(anchor));
 
+    auto entered = leaf->Enter();
+    if (!entered) return std::unexpected(AtStep(std::move(entered).error(), "cgroup"));
     auto cell = sandbox::Cell::Launch({.plan = &plan,
                                        .streams = std::move(options.streams),
                                        .host_uid = options.host_uid,
@@ -77,7 +79,9 @@ class NativeBackend final : public Backend {
                                        .cgroup_guard = leaf->guard_directory(),
                                        .ttl_deadline = options.ttl_deadline,
                                        .phase_deadline = options.phase_deadline});
+    auto left = leaf->Leave();
     if (!cell) return std::unexpected(std::move(cell).error());
+    if (!left) return std::unexpected(AtStep(std::move(left).error(), "cgroup"));
     anchor.outer_pid = cell->outer_pid();
     TRY(options.on_anchor(anchor));
 
