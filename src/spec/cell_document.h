@@ -159,9 +159,10 @@ struct RebindingPolicy {
   std::uint32_t max_novel_ips_per_hostname = 4;
   bool reject_on_rebind = false;
 };
+inline constexpr std::uint32_t kDefaultNamesPerMinute = 300;
+inline constexpr std::uint32_t kDefaultLabelBytesPerMinute = 16384;
 struct DnsBudget {
-  std::uint32_t names_per_minute = 300;
-  std::uint32_t label_bytes_per_minute = 16384;
+  std::optional<std::uint32_t> names_per_minute, label_bytes_per_minute;
 };
 struct DnsAuthority {
   std::vector<Resolver> resolvers;

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Host forms and matchers.
+#include "spec/host.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "spec/primitives.h"
+
+namespace spec {
+namespace {
+
+constexpr std::size_t kMaxName = 253, kMaxLabel = 63;
+
+bool IsAlnum(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+struct NameFacts {
+  bool well_formed = false;
+  std::size_t labels = 0;
+  bool all_numeric = true;
+};
+
+// Labels by the rule of host names; '_' where `underscore` allows it (service names are asked for, never granted).
+NameFacts Judge(std::string_view name, bool underscore) {
+  NameFacts facts;
+  if (name.empty() || name.size() > kMaxName) return facts;
+  while (true) {
+    const auto end = std::min(name.find('.'), name.size());
+    const std::string_view label = name.substr(0, end);
+    if (label.empty() || label.size() > kMaxLabel) return facts;
+    bool numeric = true;
+    for (const char c : label) {
+      if (!IsAlnum(c) && c != '-' && !(underscore && c == '_')) return facts;
+      numeric = numeric && IsDigit(c);
+    }
+    if (!underscore && (label.front() == '-' || label.back() == '-')) return facts;
+    facts.all_numeric = facts.all_numeric && numeric;
+    ++facts.labels;
+    if (end == name.size()) break;
+    name.remove_prefix(end + 1);
+  }
+  facts.well_formed = true;
+  return facts;
+}
+
+std::optional<std::uint16_t> ParsePort(std::string_view text) {
+  unsigned port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size() || text[0] == '0' || port > 65535) {
+    return std::nullopt;
+  }
+  return static_cast<std::uint16_t>(port);
+}
+
+bool EndsWithIgnoringCase(std::string_view text, std::string_view suffix) {
+  return text.size() >= suffix.size() && EqualIgnoringCase(text.substr(text.size() - suffix.size()), suffix);
+}
+
+}  // namespace
+
+bool IsFqdn(std::string_view text) {
+  const NameFacts facts = Judge(text, false);
+  return facts.well_formed && facts.labels >= 2 && !facts.all_numeric;
+}
+
+bool IsFqdnPattern(std::string_view text) {
+  if (text.size() > kMaxName) return false;
+  if (!text.starts_with("*.")) return IsFqdn(text);
+  const NameFacts facts = Judge(text.substr(2), false);
+  return facts.well_formed && !facts.all_numeric;
+}
+
+bool HostnameMatches(std::string_view pattern, std::string_view host) {
+  if (host.empty() || host.ends_with('.')) return false;
+  if (!pattern.starts_with("*.")) return EqualIgnoringCase(pattern, host);
+  const std::string_view suffix = pattern.substr(1);
+  if (suffix.size() < 2 || host.size() <= suffix.size() || !EndsWithIgnoringCase(host, suffix)) return false;
+  return Judge(host, true).well_formed && !ParseAddress(host);
+}
+
+bool HostnameAllowed(std::span<const std::string> patterns, std::string_view host) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const std::string& pattern) { return HostnameMatches(pattern, host); });
+}
+
+bool EgressPatternMatches(std::string_view pattern, std::string_view host) {
+  if (pattern == "*") return true;
+  if (pattern.starts_with("*.")) return EndsWithIgnoringCase(host, pattern.substr(1));
+  return EqualIgnoringCase(pattern, host);
+}
+
+std::optional<Address> ParseAddress(std::string_view text) {
+  char buffer[INET6_ADDRSTRLEN + 1];
+  if (text.size() >= sizeof buffer || text.contains('\0')) return std::nullopt;
+  std::copy(text.begin(), text.end(), buffer);
+  buffer[text.size()] = 0;
+  Address address;
+  address.v6 = text.contains(':');
+  // inet_pton(3) refuses leading zeros, zones, brackets and every form but the two named in the header.
+  if (inet_pton(address.v6 ? AF_INET6 : AF_INET, buffer, address.bytes.data()) != 1) return std::nullopt;
+  return address;
+}
+
+std::string ToString(const Address& address) {
+  char buffer[INET6_ADDRSTRLEN] = {};
+  inet_ntop(address.v6 ? AF_INET6 : AF_INET, address.bytes.data(), buffer, sizeof buffer);
+  return buffer;
+}
+
+std::optional<Cidr> ParseCidr(std::string_view text) {
+  const auto slash = text.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  const auto address = ParseAddress(text.substr(0, slash));
+  const std::string_view length = text.substr(slash + 1);
+  unsigned prefix = 0;
+  const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), prefix);
+  const bool canonical = error == std::errc() && end == length.data() + length.size() &&
+                         (length.size() == 1 || length[0] != '0');
+  if (!address || length.empty() || !canonical || prefix > (address->v6 ? 128u : 32u)) return std::nullopt;
+  for (unsigned bit = prefix; bit < 128; ++bit) {
+    if ((address->bytes[bit / 8] >> (7 - bit % 8) & 1) != 0) return std::nullopt;
+  }
+  return Cidr{*address, prefix};
+}
+
+std::optional<HostForm> ClassifyHost(std::string_view host) {
+  if (ParseAddress(host)) return HostForm::kAddress;
+  if (host.contains('/')) return ParseCidr(host) ? std::optional(HostForm::kCidr) : std::nullopt;
+  if (!IsFqdnPattern(host)) return std::nullopt;
+  return host.starts_with("*.") ? HostForm::kWildcard : HostForm::kName;
+}
+
+bool IsAddressAndPort(std::string_view text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos || !ParsePort(text.substr(colon + 1))) return false;
+  std::string_view host = text.substr(0, colon);
+  if (!host.starts_with('[')) return !host.contains(':') && ParseAddress(host);
+  if (!host.ends_with(']')) return false;
+  host = host.substr(1, host.size() - 2);
+  return host.contains(':') && ParseAddress(host);
+}
+
+bool IsRebindEntry(std::string_view text) {
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos || !IsFqdn(text.substr(0, colon))) return false;
+  const std::string_view value = text.substr(colon + 1);
+  return ParseAddress(value) || ParseCidr(value);
+}
+
+}  // namespace spec

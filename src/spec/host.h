@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Host names, patterns and addresses as documents write them, and the matchers that decide by them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace spec {
+
+// At most 253 bytes; optionally one leading "*."; labels of 1 to 63 [A-Za-z0-9-], alphanumeric at both ends; a literal has
+// at least two; not all labels numeric.
+bool IsFqdnPattern(std::string_view text);
+bool IsFqdn(std::string_view text);  // the same without "*."
+
+// The matcher of names and of SNI and Host gates: both sides ASCII-lower-cased; a literal is equal; "*.s" is any name with at
+// least one label before ".s", never "s". A name with a trailing dot, an empty label, a byte that no host name has, or
+// beyond the length limits (RFC 1035 §2.3.4), and an address literal never match a wildcard.
+bool HostnameMatches(std::string_view pattern, std::string_view host);
+bool HostnameAllowed(std::span<const std::string> patterns, std::string_view host);
+
+// The matcher of a policy pack's allowedEgressHosts: "*" is everything; "*.x" is every host ending in ".x", also the host
+// "*.x"; else equal. ASCII case is ignored on both sides.
+bool EgressPatternMatches(std::string_view pattern, std::string_view host);
+
+// An address; IPv4 in its first four bytes.
+struct Address {
+  std::array<std::uint8_t, 16> bytes{};
+  bool v6 = false;
+  bool operator==(const Address&) const = default;
+};
+// One strict form each: dotted decimal without leading zeros, or RFC 4291 §2.2 text without zone and brackets.
+std::optional<Address> ParseAddress(std::string_view text);
+// RFC 5952 text.
+std::string ToString(const Address& address);
+
+struct Cidr {
+  Address address;
+  unsigned prefix = 0;
+};
+// Address and prefix length; bits behind the prefix must be zero.
+std::optional<Cidr> ParseCidr(std::string_view text);
+
+// What the host of an egress rule is.
+enum class HostForm : std::uint8_t { kAddress, kCidr, kName, kWildcard };
+// nullopt: none of the forms (a bare "*", a URL, host:port, brackets, zones, 010.0.0.1, one label, a numeric name).
+std::optional<HostForm> ClassifyHost(std::string_view host);
+
+// "ip:port" or "[v6]:port", port 1 to 65535.
+bool IsAddressAndPort(std::string_view text);
+// "hostname:address" or "hostname:CIDR".
+bool IsRebindEntry(std::string_view text);
+
+}  // namespace spec
