@@ -12,26 +12,25 @@
 namespace guest {
 namespace {
 
-constexpr int kTimerFd = wire::kFirstFreeFd;
-
-void ArmTimer(uint64_t deadline_ns) {
+// A timer at an absolute boot time; one that never fires for 0.
+int ArmTimer(uint64_t deadline_ns) {
   const long timer = Sys(SYS_timerfd_create, CLOCK_BOOTTIME, TFD_CLOEXEC);
-  if (timer != kTimerFd) FailStart(wire::StartPhase::kInit, timer < 0 ? timer : -EBADF);
-  if (deadline_ns == 0) return;
+  if (timer < 0) FailStart(wire::StartPhase::kInit, timer);
   itimerspec when = {};
   when.it_value.tv_sec = static_cast<time_t>(deadline_ns / 1'000'000'000);
   when.it_value.tv_nsec = static_cast<long>(deadline_ns % 1'000'000'000);
-  const long result = Sys(SYS_timerfd_settime, kTimerFd, TFD_TIMER_ABSTIME, &when, nullptr);
+  const long result = Sys(SYS_timerfd_settime, timer, TFD_TIMER_ABSTIME, &when, nullptr);
   if (result < 0) FailStart(wire::StartPhase::kInit, result);
+  return static_cast<int>(timer);
 }
 
 }  // namespace
 
 void RunOuter(const wire::InitRecord& record) {
-  ArmTimer(record.ttl_deadline_ns);
+  const int timer = ArmTimer(record.ttl_deadline_ns);
   const long result = InstallFilter(record.guard_filter);
   if (result < 0) FailStart(wire::StartPhase::kInit, result);
-  pollfd watched[] = {{wire::kControlFd, 0, 0}, {kTimerFd, POLLIN, 0}, {wire::kReaperFd, POLLIN, 0}};
+  pollfd watched[] = {{wire::kControlFd, 0, 0}, {timer, POLLIN, 0}, {wire::kReaperFd, POLLIN, 0}};
   for (;;) {
     const long ready = Sys(SYS_ppoll, watched, 3, nullptr, nullptr, 0);
     if (ready == -EINTR) continue;

@@ -128,11 +128,28 @@ base::Result<ucred> PeerCredentials(int socket) {
   return credentials;
 }
 
-base::Result<> SetReceiveTimeout(int socket, unsigned milliseconds) {
+base::Result<> SetPassCredentials(int socket, bool on) {
+  const int value = on ? 1 : 0;
+  return Done(Raw("setsockopt", SYS_setsockopt, socket, SOL_SOCKET, SO_PASSCRED, &value, sizeof value),
+              "setsockopt SO_PASSCRED");
+}
+
+namespace {
+
+base::Result<> SetTimeout(int socket, int option, unsigned milliseconds) {
   const timeval limit = {static_cast<time_t>(milliseconds / 1000),
                          static_cast<suseconds_t>(milliseconds % 1000) * 1000};
-  return Done(Raw("setsockopt", SYS_setsockopt, socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit),
-              "setsockopt SO_RCVTIMEO");
+  return Done(Raw("setsockopt", SYS_setsockopt, socket, SOL_SOCKET, option, &limit, sizeof limit),
+              "setsockopt of a time-out");
+}
+
+}  // namespace
+
+base::Result<> SetSendTimeout(int socket, unsigned milliseconds) {
+  return SetTimeout(socket, SO_SNDTIMEO, milliseconds);
+}
+base::Result<> SetReceiveTimeout(int socket, unsigned milliseconds) {
+  return SetTimeout(socket, SO_RCVTIMEO, milliseconds);
 }
 
 }  // namespace sys

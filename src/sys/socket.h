@@ -41,6 +41,9 @@ base::Result<base::UniqueFd> ConnectUnix(int directory, CText name);
 base::Result<std::optional<base::UniqueFd>> Accept(int listener);
 // SO_PEERCRED: who made the other end.
 base::Result<ucred> PeerCredentials(int socket);
+// SO_PASSCRED: every message received from now on carries its sender's credentials, as seen from our namespaces.
+base::Result<> SetPassCredentials(int socket, bool on);
+base::Result<> SetSendTimeout(int socket, unsigned milliseconds);
 base::Result<> SetReceiveTimeout(int socket, unsigned milliseconds);
 
 }  // namespace sys

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// For tests: a plan made by hand, and a cell run to its end.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "plan/plan.h"
+#include "sandbox/launch.h"
+
+namespace sandbox::testing {
+
+// A whole plan for `argv`: the host's /usr, generated /etc, devices, scratch space, /proc, both filters.
+plan::Plan PlanFor(std::vector<std::string> argv);
+
+struct Outcome {
+  std::string out, err;
+  std::vector<CellEvent> events;
+  bool Has(CellEventKind kind) const;
+  WorkloadEnd End() const;         // of kWorkloadEnded; exit_code -2 without one
+  int ExecError() const;           // of kExecFailed; 0 without one
+};
+
+struct RunOptions {
+  std::string in;                               // given to stdin, then closed
+  std::vector<std::string> secrets;
+  std::function<void(Cell&)> at_barrier;        // before the barrier opens
+  std::function<void(Cell&)> after_barrier;
+  std::chrono::nanoseconds ttl_deadline{0};
+  std::chrono::seconds limit{20};               // of the whole run; then the cell is killed and the test fails
+};
+
+// LaunchOptions as the tests need them: the ids of an unused slot for root, the caller's own for others.
+LaunchOptions OptionsFor(const plan::Plan& plan, Streams streams);
+
+// Runs the cell and collects everything. A failed launch comes back as the error.
+base::Result<Outcome> RunCell(const plan::Plan& plan, RunOptions options = {});
+
+// RunCell of `sh -c script`; fails the test when the launch fails.
+Outcome RunShell(const std::string& script);
+
+}  // namespace sandbox::testing

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// A live cell: its events, signals and end.
+#include "sandbox/cell_state.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "sys/file.h"
+#include "sys/process.h"
+#include "sys/socket.h"
+
+namespace sandbox {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kDestructorDeadline{10000};
+
+enum Tag : std::uint64_t { kOuter, kReport, kControl, kBarrier };
+
+}  // namespace
+
+base::Result<> Cell::State::Hold(pid_t leader_now) {
+  leader_pid = leader_now;
+  leader = TRY(sys::PidfdOpen(leader_now));
+  root = TRY(sys::OpenAt(AT_FDCWD, fmt::format("/proc/{}/root", outer_pid), O_PATH | O_DIRECTORY));
+  mounts = TRY(sys::OpenAt(AT_FDCWD, fmt::format("/proc/{}/ns/mnt", outer_pid), O_RDONLY));
+  TRY(sys::SetPassCredentials(channels.control.get(), false));
+  events = TRY(sys::Epoll::Create());
+  TRY(events->Add(outer.get(), EPOLLIN, kOuter));
+  TRY(events->Add(channels.report.get(), EPOLLIN, kReport));
+  TRY(events->Add(channels.control.get(), EPOLLIN, kControl));
+  return {};
+}
+
+void Cell::State::Forget(base::UniqueFd& channel) {
+  if (!channel) return;
+  if (events) (void)events->Remove(channel.get());
+  channel.Reset();
+}
+
+bool Cell::State::NoticeExec() {
+  if (executed || !barrier_open) return false;
+  char byte;
+  auto received = sys::RecvMsg(channels.barrier.get(), {&byte, 1}, MSG_DONTWAIT);
+  if (received ? received->bytes != 0 : received.error().os_errno == EAGAIN) return false;
+  executed = true;
+  Forget(channels.barrier);
+  return true;
+}
+
+base::Result<std::optional<CellEvent>> Cell::State::ReadControl() {
+  if (!channels.control) return std::nullopt;
+  wire::InitReport report;
+  auto received = sys::RecvMsg(channels.control.get(), {reinterpret_cast<char*>(&report), sizeof report}, MSG_DONTWAIT);
+  if (!received && received.error().os_errno == EAGAIN) return std::nullopt;
+  if (!received || received->bytes != sizeof report) {
+    Forget(channels.control);  // the reaper is gone; outer init follows
+    return std::nullopt;
+  }
+  switch (report.kind) {
+    case wire::ReportKind::kExecFailed:
+      executed = true;
+      Forget(channels.barrier);
+      return CellEvent{.kind = CellEventKind::kExecFailed, .error_number = report.error};
+    case wire::ReportKind::kEnded: {
+      CellEvent event{.kind = CellEventKind::kWorkloadEnded};
+      if (report.code == CLD_EXITED) {
+        event.end.exit_code = report.status;
+      } else {
+        event.end.signal = report.status;
+        event.end.filter_killed = report.status == SIGSYS;
+      }
+      return event;
+    }
+    default: return std::nullopt;
+  }
+}
+
+base::Result<std::optional<CellEvent>> Cell::State::ReadReport() {
+  if (!channels.report) return std::nullopt;
+  wire::InitReport report;
+  auto received = sys::RecvMsg(channels.report.get(), {reinterpret_cast<char*>(&report), sizeof report}, MSG_DONTWAIT);
+  if (!received && received.error().os_errno == EAGAIN) return std::nullopt;
+  if (!received || received->bytes != sizeof report) {
+    Forget(channels.report);
+    return std::nullopt;
+  }
+  if (report.kind != wire::ReportKind::kTtlExpired) return std::nullopt;
+  return CellEvent{.kind = CellEventKind::kTtlExpired};
+}
+
+bool Cell::State::End(milliseconds deadline) {
+  if (!outer || reaped) return true;
+  (void)sys::PidfdSendSignal(outer.get(), SIGKILL);
+  const auto ended = sys::WaitEnd(outer.get(), deadline);
+  if (!ended || !*ended) return false;
+  (void)sys::WaitId(outer.get(), WEXITED | WNOHANG);  // the program may have chosen not to have zombies
+  reaped = true;
+  return true;
+}
+
+Cell::State::~State() { End(kDestructorDeadline); }
+
+Cell::Cell(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Cell::Cell(Cell&&) noexcept = default;
+Cell& Cell::operator=(Cell&&) noexcept = default;
+Cell::~Cell() = default;
+
+pid_t Cell::outer_pid() const { return state_->outer_pid; }
+pid_t Cell::workload_pid() const { return state_->leader_pid; }
+int Cell::workload_pidfd() const { return state_->leader.get(); }
+base::UniqueFd Cell::TakeTerminal() { return std::move(state_->terminal); }
+int Cell::root_directory() const { return state_->root.get(); }
+int Cell::event_fd() const { return state_->events->get(); }
+
+base::Result<> Cell::OpenBarrier(std::span<const std::string> secret_environment) {
+  if (state_->barrier_open) return base::Fail(base::ErrorKind::kInternal, "the barrier was opened before");
+  std::size_t bytes = 0;
+  for (const std::string& text : secret_environment) {
+    if (text.find('\0') != std::string::npos) return base::Fail(base::ErrorKind::kInvalid, "a secret holds a NUL byte");
+    bytes += text.size() + 1;
+  }
+  if (bytes > wire::kMaxBarrierBytes || secret_environment.size() > wire::kMaxBarrierTexts) {
+    return base::Fail(base::ErrorKind::kLimit, "the secrets of the cell are larger than its environment takes");
+  }
+  wire::BarrierHeader header;
+  header.count = static_cast<std::uint32_t>(secret_environment.size());
+  header.bytes = static_cast<std::uint32_t>(bytes);
+  const int barrier = state_->channels.barrier.get();
+  TRY(sys::SetSendTimeout(barrier, 10000));
+  TRY(state_->events->Add(barrier, EPOLLIN | EPOLLRDHUP, kBarrier));
+  const auto send = [barrier](std::string_view part) -> base::Result<> {
+    while (!part.empty()) part.remove_prefix(TRY(sys::SendMsg(barrier, part)));
+    return {};
+  };
+  state_->barrier_open = true;
+  TRY_WITH("barrier", send({reinterpret_cast<const char*>(&header), sizeof header}));
+  for (const std::string& text : secret_environment) TRY_WITH("barrier", send({text.c_str(), text.size() + 1}));
+  return {};
+}
+
+base::Result<std::optional<CellEvent>> Cell::ReadEvent() {
+  State& state = *state_;
+  if (state.queued) return std::exchange(state.queued, std::nullopt);
+  if (state.gone_told) return std::nullopt;
+  // Looked at first, since what comes after it would otherwise be taken for a part of the same moment.
+  const auto outer_ended = sys::WaitEnd(state.outer.get(), milliseconds(0));
+  const bool exec_noticed = state.NoticeExec();
+  auto event = TRY(state.ReadControl());
+  if (exec_noticed) {
+    if (event && event->kind == CellEventKind::kExecFailed) return event;
+    state.queued = event;
+    return CellEvent{.kind = CellEventKind::kExecuted};
+  }
+  if (event && event->kind == CellEventKind::kWorkloadEnded && state.NoticeExec()) {
+    state.queued = event;
+    return CellEvent{.kind = CellEventKind::kExecuted};
+  }
+  if (event) return event;
+  event = TRY(state.ReadReport());
+  if (event) return event;
+  if (outer_ended && *outer_ended) {
+    (void)sys::WaitId(state.outer.get(), WEXITED | WNOHANG);
+    state.reaped = true;
+    state.gone_told = true;
+    (void)state.events->Remove(state.outer.get());
+    state.Forget(state.channels.barrier);
+    state.Forget(state.channels.control);
+    state.Forget(state.channels.report);
+    return CellEvent{.kind = CellEventKind::kGone};
+  }
+  return std::nullopt;
+}
+
+base::Result<> Cell::Signal(int signal) {
+  if (signal < 1 || signal > 64) return base::Fail(base::ErrorKind::kInvalid, "no such signal");
+  if (!state_->channels.control) return {};  // nobody is left to take it
+  const char byte = static_cast<char>(signal);
+  auto sent = sys::SendMsg(state_->channels.control.get(), {&byte, 1}, {}, MSG_DONTWAIT);
+  if (sent || sent.error().os_errno == EPIPE || sent.error().os_errno == ECONNRESET) return {};
+  return std::unexpected(std::move(sent).error());
+}
+
+base::Result<> Cell::Kill(milliseconds deadline) {
+  if (state_->End(deadline)) return {};
+  return base::Fail(base::ErrorKind::kDeadline,
+                    fmt::format("process {} of the cell did not end within {} ms of SIGKILL; it hangs in the kernel",
+                                state_->outer_pid, deadline.count()));
+}
+
+}  // namespace sandbox

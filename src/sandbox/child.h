@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// The cloned child: from clone to the two execs of cellos-init. Child side throughout: no allocation, no lock, no logger;
+// every failure goes to the parent as (phase, errno, object).
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+
+#include "plan/plan.h"
+#include "wire/init_report.h"
+
+namespace sandbox {
+
+// What the parent prepared before clone. The child reads its own copy; only `phase` is shared memory.
+struct ChildContext {
+  const plan::Plan* plan = nullptr;
+  std::atomic<std::uint32_t>* phase = nullptr;  // wire::StartPhase in hand, for the parent's deadline
+  std::span<const int> keep;      // every descriptor that stays open, ascending
+  int report = -1;                // to the parent until exec; then outer init's death pipe
+  int reaper_control = -1;        // control socket of the reaper
+  int barrier = -1;
+  int record = -1;
+  int init_image = -1;
+  int in = -1, out = -1, err = -1;  // the workload's streams; -1 with a terminal
+  // One per HostFacts::grants: the mount that the parent cloned and id-mapped, or -1: the child opens the path itself.
+  std::span<const int> grant_trees;
+  bool by_root = false;           // the parent may drop groups and map a foreign id
+  bool hidden = false;            // the parent is not dumpable: the child has to show itself while ids are mapped
+};
+
+// Never returns.
+[[noreturn]] void RunChild(const ChildContext& context);
+
+namespace internal {
+
+// Marks the phase for the parent.
+void Enter(const ChildContext& context, wire::StartPhase phase);
+// Reports (current phase, errno, object) and exits.
+[[noreturn]] void Fail(const ChildContext& context, long negative_errno, const char* object);
+// Fails when `result` is an error; else gives it back.
+long Must(const ChildContext& context, long result, const char* object);
+
+// Mounts everything of the plan outside /proc under a fresh root, attached over "/" (the process's root stays the old
+// one). The descriptor of the new root.
+int BuildRoot(const ChildContext& context);
+// In the inner pid namespace: /proc of the plan, its masks, then the new root becomes the root and the old one goes.
+void MountProc(const ChildContext& context, int root);
+void EnterRoot(const ChildContext& context, int root);
+// The cell's devpts: passes the master to the parent, gives the slave.
+int OpenTerminal(const ChildContext& context, int root);
+
+}  // namespace internal
+}  // namespace sandbox

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// cellos-init as the cell gets it: a sealed copy in memory that can be executed and not read.
+#pragma once
+
+#include "base/result.h"
+
+namespace sandbox {
+
+// A descriptor for execveat(2), made at the first call and kept for the life of the process; not owned by the caller.
+// The file has mode 0111 and every seal, so what runs from it is not dumpable from its first instruction and nobody can
+// write through /proc/<pid>/exe. Safe from several threads.
+base::Result<int> InitImage();
+
+}  // namespace sandbox

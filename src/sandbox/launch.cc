@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parent's side of a start: what is prepared, the clone, the wait for the workload at its barrier.
+#include "sandbox/launch.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "base/encoding.h"
+#include "sandbox/cell_state.h"
+#include "sandbox/child.h"
+#include "sandbox/identity.h"
+#include "sandbox/init_image.h"
+#include "sandbox/record.h"
+#include "sys/file.h"
+#include "sys/process.h"
+#include "sys/socket.h"
+
+namespace sandbox {
+namespace {
+
+using std::chrono::milliseconds;
+using wire::StartPhase;
+
+constexpr std::uint64_t kNamespaces =
+    CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+
+std::string_view NameOf(StartPhase phase) { return wire::kPhaseNames[static_cast<std::uint32_t>(phase)]; }
+
+base::Error AtPhase(base::Error error, StartPhase phase) {
+  if (error.step.empty()) error.step = NameOf(phase);
+  return error;
+}
+
+// The word in which the child notes its phase; shared memory, because the child is a copy otherwise.
+class PhaseWord {
+ public:
+  static base::Result<PhaseWord> Create() {
+    void* page = mmap(nullptr, sizeof(Word), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) return base::FailOs(errno, "mmap of the phase word");
+    return PhaseWord(new (page) Word(0));
+  }
+  PhaseWord(PhaseWord&& other) noexcept : word_(std::exchange(other.word_, nullptr)) {}
+  PhaseWord(const PhaseWord&) = delete;
+  ~PhaseWord() {
+    if (word_ != nullptr) munmap(word_, sizeof(Word));
+  }
+  std::atomic<std::uint32_t>* get() const { return word_; }
+  // A value that the child made up is still a phase.
+  StartPhase Read() const {
+    const std::uint32_t value = word_->load(std::memory_order_relaxed);
+    return static_cast<StartPhase>(std::min(value, static_cast<std::uint32_t>(StartPhase::kCount) - 1));
+  }
+  void Set(StartPhase phase) { word_->store(static_cast<std::uint32_t>(phase), std::memory_order_relaxed); }
+
+ private:
+  using Word = std::atomic<std::uint32_t>;
+  explicit PhaseWord(Word* word) : word_(word) {}
+  Word* word_;
+};
+
+// All signals are blocked from before the clone, so that no handler of ours runs in the child.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+// What lives from Launch's first line to the clone; the parent's copies of the child's ends go with it.
+struct Prepared {
+  base::UniqueFd report, control, barrier, record;
+  std::vector<base::UniqueFd> grants;
+  int image = -1;
+  std::vector<int> grant_numbers, keep;
+
+  void Keep(int fd) {
+    if (fd >= 0) keep.push_back(fd);
+  }
+};
+
+base::Result<> OpenMissingStreams(const plan::Plan& plan, Streams& streams) {
+  if (plan.terminal) return {};
+  for (base::UniqueFd* stream : {&streams.in, &streams.out, &streams.err}) {
+    if (!*stream) *stream = TRY(sys::OpenAt(AT_FDCWD, "/dev/null", O_RDWR | O_NOCTTY));
+  }
+  return {};
+}
+
+base::Result<Prepared> Prepare(LaunchOptions& options, Channels& channels) {
+  const plan::Plan& plan = *options.plan;
+  Prepared prepared;
+  TRY(OpenMissingStreams(plan, options.streams));
+  prepared.image = TRY(InitImage());
+  prepared.record = TRY(MakeRecord(plan, options.ttl_deadline));
+  std::tie(channels.report, prepared.report) = TRY(sys::SocketPair(SOCK_SEQPACKET));
+  std::tie(channels.control, prepared.control) = TRY(sys::SocketPair(SOCK_SEQPACKET));
+  std::tie(channels.barrier, prepared.barrier) = TRY(sys::SocketPair(SOCK_STREAM));
+  TRY(sys::SetPassCredentials(channels.control.get(), true));
+  if (geteuid() == 0) {
+    prepared.grants = TRY(CloneGrants(plan, options.host_uid, options.host_gid));
+  } else {
+    prepared.grants.resize(plan.facts.grants.size());
+  }
+  for (const base::UniqueFd& tree : prepared.grants) {
+    prepared.grant_numbers.push_back(tree.get());
+    prepared.Keep(tree.get());
+  }
+  for (const int fd : {prepared.report.get(), prepared.control.get(), prepared.barrier.get(), prepared.record.get(),
+                       prepared.image, options.streams.in.get(), options.streams.out.get(), options.streams.err.get()}) {
+    prepared.Keep(fd);
+  }
+  std::ranges::sort(prepared.keep);
+  return prepared;
+}
+
+ChildContext MakeContext(const LaunchOptions& options, const Prepared& prepared, const PhaseWord& phase) {
+  ChildContext context;
+  context.plan = options.plan;
+  context.phase = phase.get();
+  context.keep = prepared.keep;
+  context.report = prepared.report.get();
+  context.reaper_control = prepared.control.get();
+  context.barrier = prepared.barrier.get();
+  context.record = prepared.record.get();
+  context.init_image = prepared.image;
+  context.in = options.streams.in.get();
+  context.out = options.streams.out.get();
+  context.err = options.streams.err.get();
+  context.grant_trees = prepared.grant_numbers;
+  context.by_root = geteuid() == 0;
+  context.hidden = !context.by_root && prctl(PR_GET_DUMPABLE) != 1;
+  return context;
+}
+
+base::Error StartError(const wire::InitReport& report) {
+  const auto phase = std::min(report.phase, StartPhase::kExec);
+  std::string what = fmt::format("start of the cell, phase {}", NameOf(phase));
+  const std::string_view detail(report.detail, strnlen(report.detail, sizeof report.detail));
+  if (!detail.empty()) what += fmt::format(", \"{}\"", base::Escape(detail));
+  if (report.error == ESTALE) what += " (no longer what it was when the plan was made)";
+  base::Error error = base::OsError(report.error, what);
+  error.step = NameOf(phase);
+  return error;
+}
+
+// Waits until the workload's leader has announced itself on the control channel.
+class StartWatch {
+ public:
+  StartWatch(const Channels& channels, int outer, PhaseWord& phase, milliseconds limit)
+      : channels_(channels), outer_(outer), phase_(phase), limit_(limit), seen_(phase.Read()) {}
+
+  // The leader's pid in our pid namespace.
+  base::Result<pid_t> AwaitReady(base::UniqueFd& terminal) {
+    since_ = base::SystemClock().Boot();
+    for (;;) {
+      pollfd fds[] = {{channels_.control.get(), POLLIN, 0}, {channels_.report.get(), POLLIN, 0}, {outer_, POLLIN, 0}};
+      const auto left = std::chrono::ceil<milliseconds>(since_ + limit_ - base::SystemClock().Boot());
+      const int ready = TRY(sys::Poll(fds, std::max(left, milliseconds(0))));
+      if (ready == 0) TRY(CheckDeadline());
+      for (const int channel : {1, 0}) {
+        if (fds[channel].revents == 0) continue;
+        if (const pid_t leader = TRY(ReadOne(fds[channel].fd, terminal)); leader > 0) return leader;
+      }
+      if (fds[2].revents != 0 && fds[0].revents == 0 && fds[1].revents == 0) return std::unexpected(Ended());
+    }
+  }
+
+ private:
+  // A phase that has begun since the last look gets its own time.
+  base::Result<> CheckDeadline() {
+    const StartPhase now = phase_.Read();
+    if (now == seen_) {
+      base::Error error{base::ErrorKind::kDeadline,
+                        fmt::format("start of the cell: phase {} did not end within {} ms", NameOf(now), limit_.count())};
+      error.step = NameOf(now);
+      return std::unexpected(std::move(error));
+    }
+    seen_ = now;
+    since_ = base::SystemClock().Boot();
+    return {};
+  }
+
+  base::Error Ended() const {
+    base::Error error{base::ErrorKind::kInternal,
+                      fmt::format("start of the cell: its first process ended in phase {}", NameOf(phase_.Read()))};
+    error.step = NameOf(phase_.Read());
+    return error;
+  }
+
+  base::Result<pid_t> ReadOne(int channel, base::UniqueFd& terminal) {
+    wire::InitReport report;
+    auto received = sys::RecvMsg(channel, {reinterpret_cast<char*>(&report), sizeof report}, MSG_DONTWAIT);
+    if (!received && received.error().os_errno == EAGAIN) return 0;
+    if (!received) return std::unexpected(std::move(received).error());
+    if (received->bytes != sizeof report) return std::unexpected(Ended());
+    switch (report.kind) {
+      case wire::ReportKind::kTerminal:
+        if (received->fds.size() == 1) terminal = std::move(received->fds[0]);
+        return 0;
+      case wire::ReportKind::kEntered:
+        phase_.Set(std::min(report.phase, StartPhase::kExec));
+        return 0;
+      case wire::ReportKind::kReady:
+        if (!received->credentials || received->credentials->pid <= 0) break;
+        return received->credentials->pid;
+      case wire::ReportKind::kFailed: return std::unexpected(StartError(report));
+      default: break;
+    }
+    return std::unexpected(Ended());
+  }
+
+  const Channels& channels_;
+  const int outer_;
+  PhaseWord& phase_;
+  const milliseconds limit_;
+  StartPhase seen_;
+  base::BootTime since_{};
+};
+
+base::Result<> LetChildGo(const Channels& channels, pid_t pid, const LaunchOptions& options) {
+  TRY(WriteIdMaps(pid, options.host_uid, options.host_gid, geteuid() != 0));
+  TRY(sys::SendMsg(channels.report.get(), "g"));
+  return {};
+}
+
+}  // namespace
+
+base::Result<Cell> Cell::Launch(LaunchOptions options) {
+  auto state = std::make_unique<State>();
+  auto phase = TRY(PhaseWord::Create());
+  auto prepared = Prepare(options, state->channels);
+  if (!prepared) return std::unexpected(AtPhase(std::move(prepared).error(), StartPhase::kNamespaces));
+  {
+    const ChildContext context = MakeContext(options, *prepared, phase);
+    const SignalsBlocked blocked;
+    auto child = sys::Clone3(kNamespaces, options.cgroup_guard);
+    if (!child) return std::unexpected(AtPhase(std::move(child).error(), StartPhase::kNamespaces));
+    if (child->pid == 0) RunChild(context);
+    state->outer_pid = child->pid;
+    state->outer = std::move(child->pidfd);
+  }
+  { const Prepared gone = std::move(*prepared); }
+  options.streams = {};
+
+  auto go = LetChildGo(state->channels, state->outer_pid, options);
+  StartWatch watch(state->channels, state->outer.get(), phase, options.phase_deadline);
+  if (!go) {
+    // The child's own word on why it did not wait for its maps comes first.
+    return std::unexpected(AtPhase(std::move(go).error(), StartPhase::kIds));
+  }
+  const pid_t leader = TRY(watch.AwaitReady(state->terminal));
+  auto held = state->Hold(leader);
+  if (!held) return std::unexpected(AtPhase(std::move(held).error(), StartPhase::kBarrier));
+  return Cell(std::move(state));
+}
+
+}  // namespace sandbox
