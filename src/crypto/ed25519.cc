@@ -44,6 +44,11 @@ std::optional<PublicKey> CheckedPublicKey(base::ByteSpan bytes) {
   return key;
 }
 
+bool IsCurvePoint(base::ByteSpan bytes) {
+  std::uint8_t doubled[32];
+  return bytes.size() == 32 && crypto_core_ed25519_add(doubled, bytes.data(), bytes.data()) == 0;
+}
+
 bool VerifyEd25519(const PublicKey& key, base::ByteSpan message, base::ByteSpan signature) {
   if (signature.size() != 64 || !IsCanonicalY(key.data()) || !IsCanonicalY(signature.data())) return false;
   return crypto_sign_ed25519_verify_detached(signature.data(), message.data(), message.size(), key.data()) == 0;

@@ -18,6 +18,9 @@ using Signature = std::array<std::uint8_t, 64>;
 // A public key that may be trusted to decide: canonical encoding, on the curve, not of small order.
 std::optional<PublicKey> CheckedPublicKey(base::ByteSpan bytes);
 
+// The encoding of any point of the curve, also one that CheckedPublicKey refuses and no signature verifies against.
+bool IsCurvePoint(base::ByteSpan bytes);
+
 // Strict: refuses small-order or non-canonical keys and R, S >= L; equation without cofactor.
 bool VerifyEd25519(const PublicKey& key, base::ByteSpan message, base::ByteSpan signature);
 
