@@ -24,6 +24,7 @@ constexpr std::chrono::milliseconds kPollInterval{5};
 base::Result<ControlSocket> ControlSocket::Listen(const LiveEntry& entry) {
   ControlSocket socket;
   socket.listener_ = TRY_WITH("make the control socket", sys::ListenUnix(entry.directory(), kSocketName, kBacklog, 0600));
+  TRY_WITH("make the control socket", sys::SetNonblocking(socket.fd()));
   return socket;
 }
 
