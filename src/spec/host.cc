@@ -23,20 +23,19 @@ struct NameFacts {
   bool all_numeric = true;
 };
 
-// Labels by the rule of host names; '_' where `underscore` allows it (service names are asked for, never granted).
-NameFacts Judge(std::string_view name, bool underscore) {
+// Labels by the rule of host names.
+NameFacts Judge(std::string_view name) {
   NameFacts facts;
   if (name.empty() || name.size() > kMaxName) return facts;
   while (true) {
     const auto end = std::min(name.find('.'), name.size());
     const std::string_view label = name.substr(0, end);
-    if (label.empty() || label.size() > kMaxLabel) return facts;
+    if (label.empty() || label.size() > kMaxLabel || label.front() == '-' || label.back() == '-') return facts;
     bool numeric = true;
     for (const char c : label) {
-      if (!IsAlnum(c) && c != '-' && !(underscore && c == '_')) return facts;
+      if (!IsAlnum(c) && c != '-') return facts;
       numeric = numeric && IsDigit(c);
     }
-    if (!underscore && (label.front() == '-' || label.back() == '-')) return facts;
     facts.all_numeric = facts.all_numeric && numeric;
     ++facts.labels;
     if (end == name.size()) break;
@@ -44,6 +43,21 @@ NameFacts Judge(std::string_view name, bool underscore) {
   }
   facts.well_formed = true;
   return facts;
+}
+
+// What may stand for the '*' of a pattern: labels of bytes that names are asked with ('_' for services, '*' for the
+// wildcard owner name itself, RFC 4592).
+bool AreLabelsOfAName(std::string_view labels) {
+  std::size_t length = 0;
+  for (const char c : labels) {
+    if (c == '.') {
+      if (length == 0) return false;
+      length = 0;
+    } else if ((!IsAlnum(c) && !std::string_view("-_*").contains(c)) || ++length > kMaxLabel) {
+      return false;
+    }
+  }
+  return length != 0;
 }
 
 std::optional<std::uint16_t> ParsePort(std::string_view text) {
@@ -62,23 +76,24 @@ bool EndsWithIgnoringCase(std::string_view text, std::string_view suffix) {
 }  // namespace
 
 bool IsFqdn(std::string_view text) {
-  const NameFacts facts = Judge(text, false);
+  const NameFacts facts = Judge(text);
   return facts.well_formed && facts.labels >= 2 && !facts.all_numeric;
 }
 
 bool IsFqdnPattern(std::string_view text) {
   if (text.size() > kMaxName) return false;
   if (!text.starts_with("*.")) return IsFqdn(text);
-  const NameFacts facts = Judge(text.substr(2), false);
+  const NameFacts facts = Judge(text.substr(2));
   return facts.well_formed && !facts.all_numeric;
 }
 
 bool HostnameMatches(std::string_view pattern, std::string_view host) {
-  if (host.empty() || host.ends_with('.')) return false;
+  if (host.empty()) return false;
   if (!pattern.starts_with("*.")) return EqualIgnoringCase(pattern, host);
   const std::string_view suffix = pattern.substr(1);
-  if (suffix.size() < 2 || host.size() <= suffix.size() || !EndsWithIgnoringCase(host, suffix)) return false;
-  return Judge(host, true).well_formed && !ParseAddress(host);
+  if (suffix.size() < 2 || host.size() <= suffix.size() || host.size() > kMaxName) return false;
+  if (!EndsWithIgnoringCase(host, suffix) || ParseAddress(host)) return false;
+  return AreLabelsOfAName(host.substr(0, host.size() - suffix.size()));
 }
 
 bool HostnameAllowed(std::span<const std::string> patterns, std::string_view host) {

@@ -18,8 +18,9 @@ bool IsFqdnPattern(std::string_view text);
 bool IsFqdn(std::string_view text);  // the same without "*."
 
 // The matcher of names and of SNI and Host gates: both sides ASCII-lower-cased; a literal is equal; "*.s" is any name with at
-// least one label before ".s", never "s". A name with a trailing dot, an empty label, a byte that no host name has, or
-// beyond the length limits (RFC 1035 §2.3.4), and an address literal never match a wildcard.
+// least one label before ".s", never "s". Callers strip one trailing dot of the name; patterns have none. A name longer
+// than 253 bytes, an address literal, and one with an empty label or a byte that no name is asked with in place of
+// the '*' never match a wildcard.
 bool HostnameMatches(std::string_view pattern, std::string_view host);
 bool HostnameAllowed(std::span<const std::string> patterns, std::string_view host);
 
