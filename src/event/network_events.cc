@@ -2,6 +2,8 @@
 // Data of the events about scope, policy, enforcement and isolation.
 #include "event/network_events.h"
 
+#include <fmt/format.h>
+
 #include "event/cell_ref_members.h"
 #include "event/egress_rule_json.h"
 
@@ -37,26 +39,31 @@ Draft NetworkEnforcementEvent(const CellRef& cell, const NetworkEnforcement& enf
   return Finish(kNetworkEnforcement, std::move(object));
 }
 
-bool IsPrivileged(const CapabilitySets& sets, Namespace user_namespace) {
-  if (user_namespace == Namespace::kOwnUser) return false;
-  for (const std::string* set : {&sets.effective, &sets.permitted, &sets.ambient, &sets.inheritable}) {
-    if (set->find_first_not_of('0') != std::string::npos) return true;
-  }
-  return false;
+bool HoldsAny(const CapabilitySets& sets) {
+  return (sets.effective | sets.permitted | sets.ambient | sets.inheritable) != 0;
 }
 
-Draft ContainerSecurityEvent(const CellRef& cell, const std::optional<CapabilitySets>& sets,
-                             Namespace user_namespace) {
+Draft ContainerSecurityEvent(const CellRef& cell, const std::optional<CapabilitySets>& sets, bool privileged) {
+  if (!sets) return Finish(kContainerSecurity, BeginShort(cell));
+  const auto hex = [](std::uint64_t set) { return fmt::format("{:016x}", set); };
+  return ContainerSecurityEvent(cell,
+                                CapabilityTexts{.effective = hex(sets->effective),
+                                                .permitted = hex(sets->permitted),
+                                                .bounding = hex(sets->bounding),
+                                                .ambient = hex(sets->ambient),
+                                                .inheritable = hex(sets->inheritable)},
+                                privileged);
+}
+
+Draft ContainerSecurityEvent(const CellRef& cell, const CapabilityTexts& sets, bool privileged) {
   Object object;
-  if (sets) {
-    object.Add("capAmb", sets->ambient);
-    object.Add("capBnd", sets->bounding);
-    object.Add("capEff", sets->effective);
-    object.Add("capInh", sets->inheritable);
-    object.Add("capPrm", sets->permitted);
-  }
+  object.Add("capAmb", sets.ambient);
+  object.Add("capBnd", sets.bounding);
+  object.Add("capEff", sets.effective);
+  object.Add("capInh", sets.inheritable);
+  object.Add("capPrm", sets.permitted);
   object.Add("cellId", cell.cell_id);
-  if (sets) object.Add("privileged", IsPrivileged(*sets, user_namespace));
+  object.Add("privileged", privileged);
   object.Add("runId", cell.run_id);
   return Finish(kContainerSecurity, std::move(object));
 }

@@ -29,15 +29,21 @@ struct NetworkEnforcement {
 };
 Draft NetworkEnforcementEvent(const CellRef& cell, const NetworkEnforcement& enforcement);
 
-// The five sets as /proc/<pid>/status of the workload shows them after exec: 16 hex digits each.
+// The five capability sets of the workload's /proc/<pid>/status after exec.
 struct CapabilitySets {
+  std::uint64_t effective = 0, permitted = 0, bounding = 0, ambient = 0, inheritable = 0;
+};
+// What makes a process privileged, were it in the initial user namespace: any capability it holds or can hand on (a
+// bounding set alone gives none). In a user namespace of its own it is not.
+bool HoldsAny(const CapabilitySets& sets);
+// Without `sets` the event has neither them nor `privileged`.
+Draft ContainerSecurityEvent(const CellRef& cell, const std::optional<CapabilitySets>& sets, bool privileged);
+
+// The sets as texts of 16 hex digits, kept as they are.
+struct CapabilityTexts {
   std::string effective, permitted, bounding, ambient, inheritable;
 };
-enum class Namespace : std::uint8_t { kInitialUser, kOwnUser };
-// True when the process holds any capability in the initial user namespace (a bounding set alone gives none).
-bool IsPrivileged(const CapabilitySets& sets, Namespace user_namespace);
-// Without `sets` the event has neither them nor `privileged`.
-Draft ContainerSecurityEvent(const CellRef& cell, const std::optional<CapabilitySets>& sets, Namespace user_namespace);
+Draft ContainerSecurityEvent(const CellRef& cell, const CapabilityTexts& sets, bool privileged);
 
 // Ours. `data` is what sandbox::EffectiveControls::ToJson gives: the whole data object in JCS form.
 Draft EffectiveControlsEvent(std::string data);

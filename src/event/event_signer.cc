@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// Signing of events, and the settings that ask for it.
+#include <string.h>
+
+#include <algorithm>
+#include <cctype>
+#include <variant>
+
+#include "crypto/sha256.h"
+#include "event/json_object.h"
+#include "event/signed_envelope.h"
+#include "event/types.h"
+
+namespace event {
+
+struct EventSigner::Key {
+  std::string kid;
+  std::optional<crypto::SigningKey> own;
+  const crypto::SigningKey* ed25519 = nullptr;  // `own` or the caller's
+  base::Bytes hmac;
+  ~Key() { explicit_bzero(hmac.data(), hmac.size()); }
+};
+
+EventSigner::EventSigner(std::unique_ptr<Key> key) : key_(std::move(key)) {}
+EventSigner::EventSigner(EventSigner&&) noexcept = default;
+EventSigner& EventSigner::operator=(EventSigner&&) noexcept = default;
+EventSigner::~EventSigner() = default;
+
+EventSigner EventSigner::WithKey(const crypto::SigningKey& key, std::string kid) {
+  auto held = std::make_unique<Key>();
+  held->kid = std::move(kid);
+  held->ed25519 = &key;
+  return EventSigner(std::move(held));
+}
+
+base::Result<EventSigner> EventSigner::WithSeed(base::ByteSpan seed, std::string kid) {
+  auto held = std::make_unique<Key>();
+  held->kid = std::move(kid);
+  held->own = TRY(crypto::SigningKey::FromSeed(seed));
+  held->ed25519 = &*held->own;
+  return EventSigner(std::move(held));
+}
+
+base::Result<EventSigner> EventSigner::WithHmacKey(base::ByteSpan key, std::string kid) {
+  if (key.empty()) return base::Fail(base::ErrorKind::kInvalid, "an hmac-sha256 key can't be empty");
+  auto held = std::make_unique<Key>();
+  held->kid = std::move(kid);
+  held->hmac.assign(key.begin(), key.end());
+  return EventSigner(std::move(held));
+}
+
+std::string EventSigner::Sign(const Event& event) const {
+  const std::string text = event.ToText();
+  if (key_->ed25519 != nullptr) return base::Base64Encode(key_->ed25519->Sign(text), base::Base64::kUrl);
+  return base::Base64Encode(crypto::HmacSha256(key_->hmac, base::AsBytes(text)), base::Base64::kUrl);
+}
+
+std::string EventSigner::Envelope(const Event& event) const {
+  return "{\"event\":" + event.ToText() + ",\"signerKid\":" + Quoted(key_->kid) +
+         ",\"algorithm\":" + (key_->ed25519 != nullptr ? "\"ed25519\"" : "\"hmac-sha256\"") + ",\"signature\":\"" +
+         Sign(event) + "\"}";
+}
+
+Event EventSigner::Wrap(const Event& event) const {
+  Object data;
+  data.Add("algorithm", key_->ed25519 != nullptr ? "ed25519" : "hmac-sha256");
+  data.Raw("event", event.ToSortedText());
+  data.Add("signature", Sign(event));
+  data.Add("signerKid", key_->kid);
+  return {.specversion = "1.0",
+          .id = event.id,
+          .source = std::string(kSourceEventSigning),
+          .type = std::string(kSignedEnvelope),
+          .datacontenttype = "application/json",
+          .data = data.Take(),
+          .time = event.time,
+          .traceparent = event.traceparent};
+}
+
+namespace {
+
+std::string Trimmed(const std::optional<std::string>& text) {
+  if (!text) return {};
+  const std::string_view blanks = " \t\r\n\f\v";
+  const auto begin = text->find_first_not_of(blanks);
+  if (begin == std::string::npos) return {};
+  return text->substr(begin, text->find_last_not_of(blanks) - begin + 1);
+}
+
+std::unexpected<SigningSettingsError> Fault(std::string setting, std::string message) {
+  return std::unexpected(SigningSettingsError{std::move(setting), std::move(message)});
+}
+
+constexpr const char* kMode = "CELLOS_EVENT_SIGNING";
+constexpr const char* kKid = "CELLOS_EVENT_SIGNING_KID";
+constexpr const char* kKey = "CELLOS_EVENT_SIGNING_KEY_BASE64";
+
+}  // namespace
+
+std::expected<std::optional<EventSigner>, SigningSettingsError> SignerFromSettings(const SigningSettings& settings) {
+  std::string mode = Trimmed(settings.mode);
+  std::ranges::transform(mode, mode.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (mode.empty() || mode == "off") return std::nullopt;
+  const bool ed25519 = mode == "ed25519";
+  if (!ed25519 && mode != "hmac" && mode != "hmac-sha256") {
+    return Fault(kMode, "\"" + base::Escape(mode) + "\" is none of off, ed25519, hmac, hmac-sha256");
+  }
+  std::string kid = Trimmed(settings.kid);
+  if (kid.empty()) return Fault(kKid, "the name of the signing key is not set");
+  std::string text = Trimmed(settings.key_base64);
+  auto key = base::Base64Decode(text, base::Base64::kUrl);
+  explicit_bzero(text.data(), text.size());
+  if (!key || key->empty()) return Fault(kKey, "not set, or not base64url");
+  if (ed25519 && key->size() != 32) return Fault(kKey, "an ed25519 seed has 32 bytes");
+  auto signer = ed25519 ? EventSigner::WithSeed(*key, std::move(kid)) : EventSigner::WithHmacKey(*key, std::move(kid));
+  explicit_bzero(key->data(), key->size());
+  if (!signer) return Fault(kKey, std::move(signer).error().message);
+  return std::optional<EventSigner>(std::move(*signer));
+}
+
+}  // namespace event
