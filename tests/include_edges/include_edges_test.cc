@@ -99,6 +99,7 @@ TEST(IncludeEdges, EveryRoomIncludesOnlyWhatItsRowNames) {
     ASSERT_NE(row, rooms.end()) << include.file << ": tests/include_edges/rooms.txt has no row for room " << room;
     const std::size_t slash = include.name.find('/');
     const std::string target = include.name.substr(0, slash);
+    if (slash == std::string::npos && fs::exists((kRoot / include.file).parent_path() / include.name)) continue;
     const bool named = slash != std::string::npos && rooms.contains(target);
     EXPECT_TRUE(named) << include.file << ":" << include.line << ": \"" << include.name
                        << "\" names no room of tests/include_edges/rooms.txt; write #include \"room/file.h\"";
