@@ -33,7 +33,9 @@ std::vector<std::string_view> Words(std::string_view text) {
   }
 }
 
+// Decimal; one leading '+' passes, as in the published format.
 std::optional<std::uint64_t> Number(std::string_view text) {
+  if (text.starts_with('+')) text.remove_prefix(1);
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
