@@ -35,6 +35,8 @@ struct Draft {
   IdForm id_form = IdForm::kUuid;
   // Moment of observation when it was earlier than the append; the log takes its clock otherwise.
   std::optional<base::BootTime> observed_at = std::nullopt;
+  // The event's `time` where `data` repeats it; the log takes its clock otherwise.
+  std::optional<base::WallTime> time = std::nullopt;
   // An id decided beforehand (a UUID v4), where another event must name it; generated otherwise.
   std::string id = {};
 };

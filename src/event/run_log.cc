@@ -113,9 +113,9 @@ void RunLog::State::MakeId(const Draft& draft) {
 base::Result<LeafIndex> RunLog::State::Append(const Draft& draft) {
   const LeafIndex index = tree.size();
   const base::BootTime now = options.clock->Boot();
-  base::WallTime wall = options.clock->Wall();
   base::BootTime seen = draft.observed_at.value_or(now);
-  if (seen < now) wall -= std::chrono::duration_cast<milliseconds>(now - seen);
+  base::WallTime wall = draft.time ? *draft.time : options.clock->Wall();
+  if (!draft.time && seen < now) wall -= std::chrono::duration_cast<milliseconds>(now - seen);
   base::BootTime& last = last_boot[static_cast<std::size_t>(draft.observer)];
   seen = std::max(seen, last);
 
