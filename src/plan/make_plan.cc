@@ -12,14 +12,7 @@
 #include "plan/mounts.h"
 #include "plan/paths.h"
 #include "plan/plan.h"
-#if __has_include("plan/seccomp_table.h")
 #include "plan/seccomp_table.h"
-#else
-namespace plan {
-static std::string WorkloadFilter() { return {}; }
-static std::string GuardFilter() { return {}; }
-}  // namespace plan
-#endif
 #include "spec/required_sources.h"
 
 namespace plan {

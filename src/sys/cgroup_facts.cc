@@ -188,6 +188,7 @@ std::map<std::string, std::string> OwnCgroupDirectories(std::string_view proc_cg
     for (int skipped = 0; skipped < 3; ++skipped) Next(head, ' ');
     const std::string root = Unescape(Next(head, ' '));
     const std::string mount_point = Unescape(Next(head, ' '));
+    if (!mount_point.starts_with('/')) continue;
     const auto add = [&](std::string_view controller) {
       const auto own = paths.find(controller);
       if (own == paths.end()) return;
