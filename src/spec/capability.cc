@@ -53,16 +53,27 @@ Capability CapabilityOf(const Authority& authority) {
 
 std::vector<std::string> BeyondLeaf(const CellDocument& document) {
   std::vector<std::string> pointers;
-  const Authority& authority = document.spec.authority;
+  const CellSpec& spec = document.spec;
+  const Authority& authority = spec.authority;
   if (!authority.authority_derivation) return pointers;
   const Capability& leaf = authority.authority_derivation->leaf_capability;
   for (std::size_t i = 0; authority.egress_rules && i < authority.egress_rules->size(); ++i) {
     if (HasRule(leaf.egress_rules, (*authority.egress_rules)[i])) continue;
     pointers.push_back(fmt::format("/spec/authority/egressRules/{}", i));
   }
+  const auto judge_secret = [&](const std::optional<std::string>& secret, std::string pointer) {
+    if (secret && !HasSecret(leaf.secret_refs, *secret)) pointers.push_back(std::move(pointer));
+  };
   for (std::size_t i = 0; authority.secret_refs && i < authority.secret_refs->size(); ++i) {
-    if (HasSecret(leaf.secret_refs, (*authority.secret_refs)[i])) continue;
-    pointers.push_back(fmt::format("/spec/authority/secretRefs/{}", i));
+    judge_secret((*authority.secret_refs)[i], fmt::format("/spec/authority/secretRefs/{}", i));
+  }
+  if (spec.identity) judge_secret(spec.identity->secret_ref, "/spec/identity/secretRef");
+  if (spec.ingress && spec.ingress->git) judge_secret(spec.ingress->git->secret_ref, "/spec/ingress/git/secretRef");
+  if (spec.ingress && spec.ingress->oci_image) {
+    judge_secret(spec.ingress->oci_image->secret_ref, "/spec/ingress/ociImage/secretRef");
+  }
+  for (std::size_t i = 0; spec.exports && spec.exports->targets && i < spec.exports->targets->size(); ++i) {
+    judge_secret((*spec.exports->targets)[i].secret_ref, fmt::format("/spec/export/targets/{}/secretRef", i));
   }
   return pointers;
 }

@@ -25,11 +25,11 @@ CapabilityExcess Excess(const Capability& claimed, const Authority& declared);
 // egressRules and secretRefs of an authority; absent is empty.
 Capability CapabilityOf(const Authority& authority);
 
-// What `document` asks for beyond the leaf of its derivation token, as pointers of the rules and secrets that are cut away;
-// empty without a token.
+// Pointers of what `document` asks for beyond the leaf of its derivation token: egress rules and secrets of its authority,
+// and the members elsewhere that name such a secret (identity, ingress, export targets). Empty without a token.
 std::vector<std::string> BeyondLeaf(const CellDocument& document);
-// The document with its authority cut to the leaf; the same document without a token. identity, ingress and export targets
-// that name a secret beyond the leaf are what BeyondLeaf reports; they are for admission to refuse.
+// The document with the egress rules and secrets of its authority cut to the leaf; the same document without a token.
+// Members elsewhere are not cut: where BeyondLeaf names one, the document cannot be run.
 CellDocument BoundByLeaf(CellDocument document);
 
 }  // namespace spec
