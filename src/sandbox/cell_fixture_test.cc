@@ -11,6 +11,7 @@
 #include <atomic>
 
 #include "base/clock.h"
+#include "plan/seccomp_table.h"
 #include "sys/file.h"
 #include "sys/poll.h"
 
@@ -75,9 +76,8 @@ plan::Plan PlanFor(std::vector<std::string> argv) {
   AddSystem(plan.mounts);
   AddProc(plan.mounts);
   plan.rlimits = {{RLIMIT_CORE, "core", 1, 1}, {RLIMIT_NOFILE, "nofile", 1024, 1024}};
-  const char allow[8] = {0x06, 0, 0, 0, 0, 0, (char)0xff, 0x7f};
-  plan.seccomp = std::string(allow, 8);
-  plan.guard_seccomp = plan.seccomp;
+  plan.seccomp = plan::WorkloadFilter();
+  plan.guard_seccomp = plan::GuardFilter();
   return plan;
 }
 

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// The filter's compiler.
+#include "plan/seccomp_compile.h"
+
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+
+namespace plan {
+namespace {
+
+using Program = std::vector<sock_filter>;
+
+#if defined(__x86_64__)
+constexpr std::uint32_t kArchitecture = AUDIT_ARCH_X86_64;
+constexpr std::uint32_t kX32Bit = 0x40000000;
+#elif defined(__aarch64__)
+constexpr std::uint32_t kArchitecture = AUDIT_ARCH_AARCH64;
+#else
+#error "no system-call table for this architecture"
+#endif
+
+sock_filter Load(std::size_t offset) { return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset)); }
+sock_filter Return(std::uint32_t action) { return BPF_STMT(BPF_RET | BPF_K, action); }
+
+sock_filter Jump(unsigned code, std::uint32_t value, std::size_t if_true, std::size_t if_false) {
+  return BPF_JUMP(static_cast<std::uint16_t>(BPF_JMP | BPF_K | code), value, static_cast<std::uint8_t>(if_true),
+                  static_cast<std::uint8_t>(if_false));
+}
+
+std::uint32_t ActionOf(int error) {
+  return error == 0 ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error);
+}
+
+// seccomp_data is little-endian on both architectures: the low half of an argument comes first.
+std::size_t OffsetOf(const ArgumentTest& test) {
+  return offsetof(seccomp_data, args) + 8 * test.argument + (test.half == ArgumentTest::Half::kHigh ? 4 : 0);
+}
+
+constexpr std::size_t kTestLength = 3;
+
+// Each test loads, masks and compares; a test that does not hold jumps behind the clause.
+void AppendClause(Program& program, const ArgumentClause& clause) {
+  std::size_t left = clause.tests.size();
+  for (const ArgumentTest& test : clause.tests) {
+    --left;
+    const std::size_t past_clause = left * kTestLength + 1;
+    program.push_back(Load(OffsetOf(test)));
+    program.push_back(BPF_STMT(BPF_ALU | BPF_AND | BPF_K, test.mask));
+    switch (test.is) {
+      case ArgumentTest::Is::kEqual: program.push_back(Jump(BPF_JEQ, test.value, 0, past_clause)); break;
+      case ArgumentTest::Is::kNotEqual: program.push_back(Jump(BPF_JEQ, test.value, past_clause, 0)); break;
+      case ArgumentTest::Is::kAnyBit: program.push_back(Jump(BPF_JEQ, 0, past_clause, 0)); break;
+    }
+  }
+  program.push_back(Return(ActionOf(clause.error)));
+}
+
+Program Leaf(const FilterRule& rule) {
+  Program program;
+  for (const ArgumentClause& clause : rule.clauses) AppendClause(program, clause);
+  program.push_back(Return(rule.action));
+  return program;
+}
+
+// From `first` up to the next range's `first` the rule holds.
+struct Range {
+  std::uint32_t first;
+  FilterRule rule;
+};
+
+bool Same(const FilterRule& a, const FilterRule& b) {
+  return a.action == b.action && a.clauses.empty() && b.clauses.empty();
+}
+
+std::vector<Range> RangesOf(const FilterPolicy& policy) {
+  std::vector<Range> ranges;
+  const auto add = [&ranges](std::uint32_t first, const FilterRule& rule) {
+    if (ranges.empty() || !Same(ranges.back().rule, rule)) ranges.push_back({first, rule});
+  };
+  std::uint32_t next = 0;
+  for (const auto& [number, rule] : policy.rules) {
+    if (number > next || ranges.empty()) {
+      if (number > next) add(next, {.action = policy.otherwise});
+    }
+    add(number, rule);
+    next = number + 1;
+  }
+  add(next, {.action = policy.otherwise});
+  return ranges;
+}
+
+// The number is in the accumulator. A conditional jump reaches 255 instructions, an unconditional one all of them.
+Program Tree(std::span<const Range> ranges) {
+  if (ranges.size() == 1) return Leaf(ranges[0].rule);
+  const std::size_t half = ranges.size() / 2;
+  const Program below = Tree(ranges.first(half));
+  const Program above = Tree(ranges.subspan(half));
+  Program program;
+  if (below.size() <= 255) {
+    program.push_back(Jump(BPF_JGE, ranges[half].first, below.size(), 0));
+  } else {
+    program.push_back(Jump(BPF_JGE, ranges[half].first, 0, 1));
+    program.push_back(BPF_STMT(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(below.size())));
+  }
+  program.insert(program.end(), below.begin(), below.end());
+  program.insert(program.end(), above.begin(), above.end());
+  return program;
+}
+
+}  // namespace
+
+std::string CompileFilter(const FilterPolicy& policy) {
+  Program program = {Load(offsetof(seccomp_data, arch)), Jump(BPF_JEQ, kArchitecture, 1, 0),
+                     Return(SECCOMP_RET_KILL_PROCESS), Load(offsetof(seccomp_data, nr))};
+#if defined(__x86_64__)
+  program.push_back(Jump(BPF_JGE, kX32Bit, 0, 1));
+  program.push_back(Return(SECCOMP_RET_KILL_PROCESS));
+#endif
+  const Program tree = Tree(RangesOf(policy));
+  program.insert(program.end(), tree.begin(), tree.end());
+  return {reinterpret_cast<const char*>(program.data()), program.size() * sizeof(sock_filter)};
+}
+
+}  // namespace plan
