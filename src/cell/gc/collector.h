@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -14,7 +15,8 @@ namespace cell {
 
 // What became of the log of a dead run.
 enum class DeadRunLog : std::uint8_t {
-  kSealedCut,      // sealed as `cut`, or completely when `closing` was already covered
+  kSealed,         // `closing` was already proven: the ordinary seal was written
+  kSealedCut,      // sealed as `cut` at its last valid checkpoint
   kAlreadySealed,
   kNoCheckpoint,   // nothing of it can be proven: no seal is written
   kNoLog,          // it died before its log began; the empty run directory was removed
@@ -26,12 +28,13 @@ struct DeadRun {
   std::string run_id;
   int processes_killed = 0;
   int cgroups_removed = 0;
-  DeadRunLog log = DeadRunLog::kNoLog;
-  std::vector<std::string> leftovers;  // what could not be removed, and why; the entry then stays
+  DeadRunLog log = DeadRunLog::kFailed;
+  std::vector<std::string> leftovers;  // what could not be removed or sealed, and why
 };
 
 // Looks only at live/: an entry whose lock is free has no supervisor any more. Kills its processes (by pid and start
-// time), removes its cgroups, seals its log as `cut`, removes the entry. With an empty live/ it costs one directory read.
+// time), removes its cgroups, seals its log as `cut`, removes the entry. The entry stays for the next time as long as a
+// process or cgroup of it does. With an empty live/ it costs one directory read.
 base::Result<std::vector<DeadRun>> CollectGarbage(const StateDir& state);
 
 struct PruneReport {

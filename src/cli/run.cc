@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// cellos run and cellos plan.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/encoding.h"
+#include "cli/commands.h"
+#include "cli/console.h"
+#include "cli/outcome_text.h"
+#include "cli/request.h"
+#include "cli/signals.h"
+
+namespace cli {
+namespace {
+
+constexpr std::chrono::seconds kLiveAfter{3};
+
+int End(const EarlyEnd& end) {
+  if (!end.message.empty()) PrintError(end.message);
+  return end.status;
+}
+
+// A line that is written over itself while the workload runs; only where nothing of the workload's stands.
+class LiveLine {
+ public:
+  explicit LiveLine(const Options& options)
+      : on_(!options.quiet && !options.terminal && IsTerminal(STDERR_FILENO) && !IsTerminal(STDOUT_FILENO)) {}
+  ~LiveLine() { Clear(); }
+  bool on() const { return on_; }
+  void Show(std::chrono::milliseconds elapsed) {
+    if (elapsed < kLiveAfter) return;
+    PrintRaw(STDERR_FILENO, fmt::format("\r\x1b[Kcellos: running for {}",
+                                        HumanDuration(static_cast<std::uint64_t>(elapsed.count()))));
+    shown_ = true;
+  }
+  void Clear() {
+    if (std::exchange(shown_, false)) PrintRaw(STDERR_FILENO, "\r\x1b[K");
+  }
+
+ private:
+  bool on_, shown_ = false;
+};
+
+void Report(const cell::RunOutcome& outcome, const Options& options) {
+  if (const auto why = WhyNotRun(outcome); !why.empty()) PrintError(why);
+  if (!options.quiet && (options.summary || IsTerminal(STDERR_FILENO))) {
+    PrintRaw(STDERR_FILENO, OutcomeSummary(outcome));
+  }
+  if (options.json) PrintRaw(STDOUT_FILENO, OutcomeJson(outcome));
+}
+
+}  // namespace
+
+int Run(const Options& options) {
+  auto prepared = PrepareRequest(options);
+  if (!prepared) return End(prepared.error());
+  auto& request = prepared->request;
+  if (options.print_spec) return PrintOut(request.document) ? kOk : kFailed;
+  auto state = OpenState(prepared->settings, cell::OpenMode::kCreate);
+  cell::RunOutcome outcome;
+  if (state) {
+    request.state = &*state;
+    const auto signals = RouteSignals();
+    if (!signals) return Fail(signals.error());
+    request.signal_fd = *signals;
+    LiveLine line(options);
+    if (line.on()) request.on_tick = [&line](std::chrono::milliseconds elapsed) { line.Show(elapsed); };
+    outcome = cell::Run(request);
+  } else {
+    // A run that can leave no evidence does not start.
+    outcome.reason = cell::Reason::kStartFailed;
+    outcome.phase = "state";
+    outcome.message = state.error().message;
+  }
+  Report(outcome, options);
+  return outcome.ExitStatus();
+}
+
+int Plan(const Options& options) {
+  auto prepared = PrepareRequest(options);
+  if (!prepared) return End(prepared.error());
+  auto& request = prepared->request;
+  if (options.print_spec) return PrintOut(request.document) ? kOk : kFailed;
+  // No run, no id of a run: a fixed word keeps the plan of one document the same each time.
+  if (request.settings.run_id.empty()) request.settings.run_id = "unassigned";
+  const auto result = cell::MakePlanOnly(request);
+  if (!result.planned) {
+    PrintError(WhyNotRun(result.outcome));
+    return result.outcome.ExitStatus();
+  }
+  auto text = options.json ? result.plan.ToJson() + "\n" : result.plan.ToText();
+  if (!text.ends_with('\n')) text += '\n';
+  if (!options.json) text += fmt::format("plan digest {}\n", result.plan.Digest());
+  return PrintOut(text) ? kOk : kFailed;
+}
+
+}  // namespace cli
