@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "event/published_numbers.h"
 #include "json/canonical.h"
 #include "json/reader.h"
 #include "json/writer.h"
@@ -149,7 +150,7 @@ std::optional<RawObject> SplitObject(std::string_view text) {
 
 bool IsEventMember(std::string_view name) { return std::ranges::find(kMembers, name) != kMembers.end(); }
 
-base::Result<Event> ReadEvent(const RawObject& object) {
+base::Result<Event> ReadEvent(const RawObject& object, Numbers numbers) {
   for (const std::string_view name : kMembers) {
     if (std::ranges::count(object.members, name, &RawMember::name) > 1) {
       return Fail(ErrorKind::kInvalid, "event: member \"" + std::string(name) + "\" is given twice");
@@ -167,18 +168,18 @@ base::Result<Event> ReadEvent(const RawObject& object) {
     const auto tree = json::Parse(data->value, {.max_bytes = kMaxEventBytes, .max_depth = kMaxEventDepth,
                                                 .duplicates = json::Duplicates::kKeepLast});
     if (!tree) return std::unexpected(json::ToError(tree.error(), "event data"));
-    event.data = json::Sorted(tree->root());
+    event.data = numbers == Numbers::kNearest ? json::Sorted(tree->root()) : PublishedForm(tree->root());
   }
   return event;
 }
 
-base::Result<Event> ReadEvent(std::string_view text) {
+base::Result<Event> ReadEvent(std::string_view text, Numbers numbers) {
   const auto tree = json::Parse(text, {.max_bytes = kMaxEventBytes, .max_depth = kMaxEventDepth,
                                        .duplicates = json::Duplicates::kKeepLast});
   if (!tree) return std::unexpected(json::ToError(tree.error(), "event"));
   const auto object = SplitObject(text);
   if (!object) return Fail(ErrorKind::kInvalid, "event: not a JSON object");
-  return ReadEvent(*object);
+  return ReadEvent(*object, numbers);
 }
 
 }  // namespace event

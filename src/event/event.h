@@ -2,6 +2,7 @@
 // A CloudEvent as consumers of the published format know it: eight members, read strictly, written in envelope order.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,12 +43,18 @@ struct RawObject {
 // Members of the object `text`, which json::Parse has accepted; nullopt when it is no object.
 std::optional<RawObject> SplitObject(std::string_view text);
 
+// How numbers in `data` that are no 64-bit integers are read.
+enum class Numbers : std::uint8_t {
+  kNearest,    // to the nearest double
+  kPublished,  // as the published readers and signers do: see published_numbers.h
+};
+
 // Reads an event. Missing or null members of the last four are absent, others must be strings (`data` anything); unknown
 // members are dropped; a member given twice is refused. Inside `data` the last of two wins, as in the published reader.
 // kInvalid says what is wrong.
-base::Result<Event> ReadEvent(std::string_view text);
+base::Result<Event> ReadEvent(std::string_view text, Numbers numbers = Numbers::kNearest);
 // The same for an object already split.
-base::Result<Event> ReadEvent(const RawObject& object);
+base::Result<Event> ReadEvent(const RawObject& object, Numbers numbers = Numbers::kNearest);
 
 // True for a name that ReadEvent keeps.
 bool IsEventMember(std::string_view name);

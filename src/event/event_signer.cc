@@ -8,8 +8,10 @@
 
 #include "crypto/sha256.h"
 #include "event/json_object.h"
+#include "event/published_numbers.h"
 #include "event/signed_envelope.h"
 #include "event/types.h"
+#include "json/reader.h"
 
 namespace event {
 
@@ -61,7 +63,25 @@ std::string EventSigner::Envelope(const Event& event) const {
          Sign(event) + "\"}";
 }
 
-Event EventSigner::Wrap(const Event& event) const {
+namespace {
+
+// `event` with each number such that a published reader gets back what it was given: it verifies what it prints again.
+Event Settled(Event event) {
+  constexpr int kRounds = 8;
+  for (int round = 0; round < kRounds; ++round) {
+    const auto tree = json::Parse(event.data, {.max_bytes = kMaxEventBytes, .max_depth = kMaxEventDepth});
+    if (!tree) return event;
+    std::string data = PublishedForm(tree->root());
+    if (data == event.data) return event;
+    event.data = std::move(data);
+  }
+  return event;
+}
+
+}  // namespace
+
+Event EventSigner::Wrap(const Event& given) const {
+  const Event event = Settled(given);
   Object data;
   data.Add("algorithm", key_->ed25519 != nullptr ? "ed25519" : "hmac-sha256");
   data.Raw("event", event.ToSortedText());

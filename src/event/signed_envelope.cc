@@ -20,6 +20,7 @@ std::unexpected<EnvelopeError> Refuse(EnvelopeFault fault, std::string message) 
 
 struct Envelope {
   Event event;
+  Event published;       // the same with its numbers as the published signers read them
   std::string extended;  // sorted form with the event's `cex…` members; empty when it has none
   std::string kid, algorithm, signature;
 };
@@ -69,6 +70,7 @@ EnvelopeResult<void> ReadInner(const RawObject& inner, Envelope& envelope) {
   auto event = ReadEvent(inner);
   if (!event) return Refuse(EnvelopeFault::kMalformedDocument, std::move(event).error().message);
   envelope.event = std::move(*event);
+  envelope.published = *ReadEvent(inner, Numbers::kPublished);
   if (!extensions.empty()) envelope.extended = SortedWith(envelope.event, extensions);
   return {};
 }
@@ -91,10 +93,22 @@ EnvelopeResult<Envelope> ReadEnvelope(const RawObject& object) {
   return envelope;
 }
 
-// The texts a signature may be over: this version's form and the next one's, or only the one that covers everything.
-std::vector<std::string> SignedTexts(const Envelope& envelope) {
-  if (!envelope.extended.empty()) return {envelope.extended};
-  return {envelope.event.ToText(), envelope.event.ToSortedText()};
+// What a signature may be over, and the event that it then covers.
+struct SignedText {
+  std::string text;
+  const Event* event;
+};
+
+// This version's form and the next one's, or only the one that covers everything.
+std::vector<SignedText> SignedTexts(const Envelope& envelope) {
+  if (!envelope.extended.empty()) return {{envelope.extended, &envelope.event}};
+  std::vector<SignedText> texts;
+  for (const Event* event : {&envelope.event, &envelope.published}) {
+    texts.push_back({event->ToText(), event});
+    texts.push_back({event->ToSortedText(), event});
+    if (envelope.published.data == envelope.event.data) break;
+  }
+  return texts;
 }
 
 const base::Bytes* KeyOf(const std::map<std::string, base::Bytes, std::less<>>& keys, const std::string& kid) {
@@ -102,7 +116,7 @@ const base::Bytes* KeyOf(const std::map<std::string, base::Bytes, std::less<>>& 
   return found == keys.end() ? nullptr : &found->second;
 }
 
-EnvelopeResult<void> VerifyEd25519(const Envelope& envelope, base::ByteSpan signature,
+EnvelopeResult<Event> VerifyEd25519(const Envelope& envelope, base::ByteSpan signature,
                                              const VerifyingKeys& keys) {
   const base::Bytes* key = KeyOf(keys.ed25519, envelope.kid);
   if (key == nullptr) {
@@ -114,13 +128,13 @@ EnvelopeResult<void> VerifyEd25519(const Envelope& envelope, base::ByteSpan sign
   if (signature.size() != crypto::Signature().size()) {
     return Refuse(EnvelopeFault::kBadSignatureLength, "an ed25519 signature has 64 bytes");
   }
-  for (const std::string& text : SignedTexts(envelope)) {
-    if (crypto::VerifyEd25519(public_key, base::AsBytes(text), signature)) return {};
+  for (const SignedText& signed_text : SignedTexts(envelope)) {
+    if (crypto::VerifyEd25519(public_key, base::AsBytes(signed_text.text), signature)) return *signed_text.event;
   }
   return Refuse(EnvelopeFault::kSignatureMismatch, "the signature does not hold over this event");
 }
 
-EnvelopeResult<void> VerifyHmac(const Envelope& envelope, base::ByteSpan mac, const VerifyingKeys& keys) {
+EnvelopeResult<Event> VerifyHmac(const Envelope& envelope, base::ByteSpan mac, const VerifyingKeys& keys) {
   const base::Bytes* key = KeyOf(keys.hmac, envelope.kid);
   if (key == nullptr) {
     return Refuse(EnvelopeFault::kUnknownSigner, "no hmac-sha256 key named \"" + base::Escape(envelope.kid) + "\"");
@@ -129,13 +143,14 @@ EnvelopeResult<void> VerifyHmac(const Envelope& envelope, base::ByteSpan mac, co
   if (mac.size() != crypto::Digest().size()) {
     return Refuse(EnvelopeFault::kBadMacLength, "an hmac-sha256 code has 32 bytes");
   }
-  for (const std::string& text : SignedTexts(envelope)) {
-    if (crypto::ConstantTimeEqual(crypto::HmacSha256(*key, base::AsBytes(text)), mac)) return {};
+  for (const SignedText& signed_text : SignedTexts(envelope)) {
+    const crypto::Digest expected = crypto::HmacSha256(*key, base::AsBytes(signed_text.text));
+    if (crypto::ConstantTimeEqual(expected, mac)) return *signed_text.event;
   }
   return Refuse(EnvelopeFault::kSignatureMismatch, "the code does not hold over this event");
 }
 
-EnvelopeResult<void> Verify(const Envelope& envelope, const VerifyingKeys& keys) {
+EnvelopeResult<Event> Verify(const Envelope& envelope, const VerifyingKeys& keys) {
   const auto signature = base::Base64Decode(envelope.signature, base::Base64::kUrl);
   if (!signature) return Refuse(EnvelopeFault::kBadBase64, "the signature is not base64url");
   if (envelope.algorithm == "ed25519") return VerifyEd25519(envelope, *signature, keys);
@@ -188,9 +203,7 @@ EnvelopeResult<Event> VerifyEnvelope(std::string_view text, const VerifyingKeys&
   if (!object) return Refuse(EnvelopeFault::kMalformedDocument, "not a JSON object of at most 1 MiB");
   auto envelope = ReadEnvelope(*object);
   if (!envelope) return std::unexpected(std::move(envelope).error());
-  auto verified = Verify(*envelope, keys);
-  if (!verified) return std::unexpected(std::move(verified).error());
-  return std::move(envelope->event);
+  return Verify(*envelope, keys);
 }
 
 EnvelopeResult<Event> DecodeEvent(std::string_view text, const VerifyingKeys& keys, Signing signing) {
@@ -202,10 +215,7 @@ EnvelopeResult<Event> DecodeEvent(std::string_view text, const VerifyingKeys& ke
                     std::move(envelope).error().message);
     }
     if (!envelope) return std::unexpected(std::move(envelope).error());
-    if (!keys.empty() || signing == Signing::kRequired) {
-      auto verified = Verify(*envelope, keys);
-      if (!verified) return std::unexpected(std::move(verified).error());
-    }
+    if (!keys.empty() || signing == Signing::kRequired) return Verify(*envelope, keys);
     return std::move(envelope->event);
   }
   if (signing == Signing::kRequired) return Refuse(EnvelopeFault::kUnsignedRefused, "a signature is required");

@@ -31,7 +31,7 @@ std::string ErrorJson(std::string_view error, bool with_ok) {
 }
 
 Outcome JudgeSigning(const json::Value& record) {
-  const auto event = event::ReadEvent(TextAt(record, {"input", "event_text"}).value_or(""));
+  const auto event = event::ReadEvent(TextAt(record, {"input", "event_text"}).value_or(""), event::Numbers::kPublished);
   if (!event) return Compare(record, ErrorJson("malformed_event", false));
   const std::string kid(TextAt(record, {"input", "kid"}).value_or(""));
   auto signer = TextAt(record, {"input", "algorithm"}) == "ed25519"
