@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// Read-back of real cells: what MakePlan plans is in force; a lie in any row is refused. One lie per test row.
+#include "sandbox/effective_controls.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "crypto/sha256.h"
+#include "json/canonical.h"
+#include "sandbox/cell_fixture.h"
+#include "sandbox/kernel_text.h"
+#include "sys/host_facts.h"
+
+namespace sandbox {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+spec::CellDocument Document() {
+  spec::CellDocument document;
+  document.spec.id = "readback";
+  document.spec.lifetime.ttl_seconds = 60;
+  document.spec.run = spec::RunSpec{.argv = {"/bin/true"}, .secret_delivery = spec::SecretDelivery::kEnv};
+  return document;
+}
+
+// The real plan without a cgroup, which has tests of its own.
+plan::Plan PlanOf(const spec::CellDocument& document) {
+  plan::Settings settings{.run_id = "readback-1", .uid_base = 0x6f000000};
+  auto facts = sys::GatherHostFacts(plan::FactsNeeded(document, settings));
+  EXPECT_TRUE(facts) << facts.error().message;
+  facts->cgroup = {};
+  auto plan = plan::MakePlan(document, settings, *facts);
+  EXPECT_TRUE(plan) << plan.error().message;
+  return *plan;
+}
+
+EffectiveControls ReadOf(const plan::Plan& plan) {
+  EffectiveControls controls;
+  bool read = false;
+  const auto outcome = testing::RunCell(plan, {.at_barrier = [&](Cell& cell) {
+    auto result = ReadEffectiveControls(cell.workload_pid(), cell.workload_pidfd(), plan, {});
+    EXPECT_TRUE(result) << result.error().message;
+    read = result.has_value();
+    if (read) controls = std::move(*result);
+  }});
+  EXPECT_TRUE(outcome) << outcome.error().message;
+  EXPECT_TRUE(read);
+  EXPECT_EQ(outcome ? outcome->End().exit_code : -3, 0);
+  return controls;
+}
+
+// One cell for all tests that only look.
+struct Sample {
+  plan::Plan plan = PlanOf(Document());
+  EffectiveControls controls = ReadOf(plan);
+};
+const Sample& TheSample() {
+  static const Sample sample;
+  return sample;
+}
+
+TEST(EffectiveControls, OfAWholePlanAreAllInForce) {
+  const auto checked = CheckAgainstPlan(TheSample().controls, TheSample().plan);
+  EXPECT_TRUE(checked) << checked.error().message;
+}
+
+TEST(EffectiveControls, ShowNoNamespaceOfTheHost) {
+  EXPECT_THAT(TheSample().controls.shared_with_host, IsEmpty());
+  EXPECT_EQ(TheSample().controls.namespaces.size(), 7u);
+}
+
+TEST(EffectiveControls, ShowNoCapability) {
+  const EffectiveControls& controls = TheSample().controls;
+  EXPECT_EQ(controls.cap_inh | controls.cap_prm | controls.cap_eff | controls.cap_bnd | controls.cap_amb, 0u);
+  EXPECT_TRUE(controls.no_new_privs);
+}
+
+TEST(EffectiveControls, ReadTheFilterBackAsRootAndSayWhyNotOtherwise) {
+  const EffectiveControls& controls = TheSample().controls;
+  EXPECT_EQ(controls.seccomp_mode, 2);
+  EXPECT_GE(controls.seccomp_filters, 1);
+  EXPECT_EQ(controls.filter_sha256, crypto::Hex(crypto::Sha256Of(TheSample().plan.seccomp)));
+  if (geteuid() == 0) {
+    EXPECT_TRUE(controls.filter_read_back) << controls.why_not_read_back;
+  } else {
+    EXPECT_THAT(controls.why_not_read_back, HasSubstr("root"));
+  }
+}
+
+TEST(EffectiveControls, ShowThreeDescriptorsAndTheRlimits) {
+  EXPECT_THAT(TheSample().controls.descriptors, ElementsAre(0, 1, 2));
+  EXPECT_EQ(TheSample().controls.rlimits.at("core"), std::pair(std::string("1"), std::string("1")));
+}
+
+TEST(EffectiveControls, AreCanonicalJson) {
+  const std::string text = TheSample().controls.ToJson("cell", "run");
+  EXPECT_TRUE(json::IsCanonicalJcs(text)) << text;
+  EXPECT_THAT(text, HasSubstr(R"("ownedByHost":false)"));
+  EXPECT_THAT(text, HasSubstr(R"("capabilities":{"ambient":[],"bounding":[],"effective":[],"inheritable":[],"permitted":[]})"));
+}
+
+TEST(EffectiveControls, ShowTheInodeOfEachGrant) {
+  std::string name = std::filesystem::temp_directory_path() / "cellos_controls_XXXXXX";
+  ASSERT_NE(mkdtemp(name.data()), nullptr);
+  std::filesystem::create_directories(name + "/job/.git/hooks");
+  spec::CellDocument document = Document();
+  document.spec.authority.filesystem =
+      spec::FilesystemAuthority{.grant = spec::FilesystemGrant{{}, {{name + "/job", "/job"}}}};
+  const plan::Plan plan = PlanOf(document);
+  const EffectiveControls controls = ReadOf(plan);
+  const auto checked = CheckAgainstPlan(controls, plan);
+  EXPECT_TRUE(checked) << checked.error().message;
+  const auto row = std::find_if(controls.mounts.begin(), controls.mounts.end(),
+                                [](const auto& mount) { return mount.target == "/job/.git/hooks"; });
+  ASSERT_NE(row, controls.mounts.end());
+  EXPECT_TRUE(HasFlag(row->flags, "ro"));
+  std::filesystem::remove_all(name);
+}
+
+struct Lie {
+  const char* name;
+  std::function<void(EffectiveControls&)> tell;
+  const char* named;
+};
+void PrintTo(const Lie& lie, std::ostream* out) { *out << lie.name; }
+
+class CheckAgainstPlanRefuses : public ::testing::TestWithParam<Lie> {};
+
+TEST_P(CheckAgainstPlanRefuses, WhatIsBelowThePlan) {
+  EffectiveControls controls = TheSample().controls;
+  GetParam().tell(controls);
+  const auto checked = CheckAgainstPlan(controls, TheSample().plan);
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().kind, base::ErrorKind::kUnavailable);
+  EXPECT_THAT(checked.error().message, HasSubstr(GetParam().named));
+}
+
+EffectiveControls::MountRow& Row(EffectiveControls& controls, std::string_view target) {
+  return *std::find_if(controls.mounts.begin(), controls.mounts.end(),
+                       [target](const auto& row) { return row.target == target; });
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Lies, CheckAgainstPlanRefuses,
+    ::testing::Values(
+        Lie{"Namespace", [](auto& c) { c.shared_with_host = {"net"}; }, "net namespace"},
+        Lie{"MissingNamespace", [](auto& c) { c.namespaces.erase("pid"); }, "pid namespace"},
+        Lie{"Bounding", [](auto& c) { c.cap_bnd = 1; }, "bounding"},
+        Lie{"Effective", [](auto& c) { c.cap_eff = 1ull << 21; }, "effective"},
+        Lie{"Ambient", [](auto& c) { c.cap_amb = 1; }, "ambient"},
+        Lie{"NoNewPrivs", [](auto& c) { c.no_new_privs = false; }, "no_new_privs"},
+        Lie{"NoFilter", [](auto& c) { c.seccomp_mode = 0; }, "filter"},
+        Lie{"OtherFilter", [](auto& c) { c.filter_sha256[0] ^= 1; }, "another"},
+        Lie{"RootInside", [](auto& c) { c.uid_map = "0 1000 1"; }, "uid_map"},
+        Lie{"RootOutside", [](auto& c) { c.uid_map = "1000 0 1"; }, "uid_map"},
+        Lie{"WideMap", [](auto& c) { c.gid_map = "1000 1862270976 2"; }, "gid_map"},
+        Lie{"TwoMaps", [](auto& c) { c.gid_map += " 0 0 1"; }, "gid_map"},
+        Lie{"Groups", [](auto& c) { c.supplementary_groups = 99; }, "supplementary"},
+        Lie{"WritableUsr", [](auto& c) { Row(c, "/usr").flags = "rw,nosuid,nodev"; }, "/usr"},
+        Lie{"WritableRoot", [](auto& c) { Row(c, "/").flags = "rw,nosuid,nodev"; }, "/ is mounted without ro"},
+        Lie{"SetId", [](auto& c) { Row(c, "/tmp").flags = "rw,nodev"; }, "nosuid"},
+        Lie{"MissingMount", [](auto& c) { std::erase_if(c.mounts, [](auto& r) { return r.target == "/tmp"; }); }, "/tmp"},
+        Lie{"HostProc", [](auto& c) { Row(c, "/proc").fs_type = "tmpfs"; }, "/proc"},
+        Lie{"Unplanned", [](auto& c) { c.mounts.push_back({"/host", "ro,nosuid,nodev", "ext4", 2}); }, "/host"},
+        Lie{"CoreFile", [](auto& c) { c.rlimits["core"] = {"0", "0"}; }, "core"},
+        Lie{"MissingRlimit", [](auto& c) { c.rlimits.erase("nproc"); }, "nproc"},
+        Lie{"OomScore", [](auto& c) { c.oom_score_adj = -1000; }, "oom_score_adj"},
+        Lie{"Descriptor", [](auto& c) { c.descriptors.push_back(7); }, "7"},
+        Lie{"NoStdin", [](auto& c) { c.descriptors = {1, 2}; }, "descriptors"}),
+    [](const auto& lie) { return std::string(lie.param.name); });
+
+TEST(CheckAgainstPlan, RefusesACgroupLimitBelowThePlan) {
+  plan::Plan plan = TheSample().plan;
+  plan.cgroup.writes = {{"pids", "pids.max", "10"}};
+  EXPECT_FALSE(CheckAgainstPlan(TheSample().controls, plan));
+  EffectiveControls controls = TheSample().controls;
+  controls.cgroup = {{"pids.max", "11"}};
+  EXPECT_FALSE(CheckAgainstPlan(controls, plan));
+  controls.cgroup = {{"pids.max", "10"}};
+  EXPECT_TRUE(CheckAgainstPlan(controls, plan));
+}
+
+TEST(CheckAgainstPlan, NamesEverythingThatIsMissing) {
+  const auto checked = CheckAgainstPlan(EffectiveControls{}, TheSample().plan);
+  ASSERT_FALSE(checked);
+  for (const char* what : {"bounding", "no_new_privs", "filter", "uid_map", "/usr", "core"}) {
+    EXPECT_THAT(checked.error().message, HasSubstr(what));
+  }
+}
+
+TEST(KernelText, MalformedTextsAreLeftOut) {
+  EXPECT_THAT(ParseMountinfo("x\n1 2 - \n1 2 3 4 relative rw - t s o\n - \n"), IsEmpty());
+  EXPECT_EQ(ParseMountinfo("1 2 0:3 / /a\\040b ro,nosuid shared:1 - tmpfs t rw\n").at(0).target, "/a b");
+  EXPECT_FALSE(FindLimit("Max open files", "nofile"));
+  EXPECT_FALSE(FindLimit("Max open files 1 2 files", "unheard of"));
+  EXPECT_FALSE(StatusText("Seccomp").Find("Seccomp"));
+  EXPECT_EQ(StatusText("Seccomp_filters:\t3\nSeccomp:\t2\n").Find("Seccomp"), "2");
+  EXPECT_FALSE(IsCloseOnExec("flags:\t0100000\n"));
+  EXPECT_TRUE(IsCloseOnExec("pos:\t0\nflags:\t02000002\n"));
+  EXPECT_FALSE(IsCloseOnExec(""));
+}
+
+}  // namespace
+}  // namespace sandbox
