@@ -59,12 +59,14 @@ base::Result<bool> KillProcess(const ProcessIdentity& process) {
   return base::Fail(base::ErrorKind::kDeadline, fmt::format("process {} was killed, but is not gone", process.pid));
 }
 
-DeadRunLog SealOf(const StateDir& state, DeadRun& run) {
+// `again`: the failure may pass (a full disk, a key that is away), so the next collector shall try.
+DeadRunLog SealOf(const StateDir& state, DeadRun& run, bool& again) {
   auto directory = state.OpenRun(run.run_id);
   if (!directory) return DeadRunLog::kNoLog;
   const auto sealed = evidence::SealDeadRun(directory->fd.get(), run.run_id, state.KeysPath());
   if (!sealed) {
     run.leftovers.push_back("log not sealed: " + sealed.error().message);
+    again = sealed.error().kind != base::ErrorKind::kInvalid;
     return DeadRunLog::kFailed;
   }
   switch (*sealed) {
@@ -98,8 +100,7 @@ DeadRun Collect(const StateDir& state, const std::string& run_id, int entry) {
     }
   }
   // Whoever still runs might still be told of: the log is sealed when the cell is known to be dead.
-  if (!busy) run.log = SealOf(state, run);
-  // A log that can't be sealed would be tried in vain at every start; `gc` and `verify` tell of it.
+  if (!busy) run.log = SealOf(state, run, busy);
   if (busy) return run;
   if (auto removed = RemoveTree(state.live(), run_id, kTreeDeadline); !removed) {
     run.leftovers.push_back(removed.error().message);
