@@ -174,18 +174,27 @@ base::Result<> WriteSeal(int run_directory, const SealStatement& statement, cons
   return {};
 }
 
-bool IsComplete(const std::vector<std::string>& required, const event::Closing& closing) {
-  const bool lossless = std::ranges::all_of(closing.sources, [](const event::SourceCounters& source) {
-    return source.counters.dropped == 0 && source.counters.unknown == 0;
-  });
-  const bool unbroken =
-      std::ranges::all_of(closing.coverage, [](const event::CoverageRow& row) { return row.holes.empty(); });
+bool IsComplete(const std::vector<std::string>& required, const std::vector<SourceRow>& sources,
+                const std::vector<IntervalRow>& coverage) {
+  const bool lossless = std::ranges::all_of(sources, [](const SourceRow& row) { return row.counts.lossless(); });
+  const bool unbroken = std::ranges::all_of(coverage, [](const IntervalRow& row) { return row.holes.empty(); });
   return lossless && unbroken && std::ranges::all_of(required, [&](const std::string& name) {
-           const auto in_sources = std::ranges::count(closing.sources, name, &event::SourceCounters::source);
-           const auto in_coverage = std::ranges::count_if(
-               closing.coverage, [&](const event::CoverageRow& row) { return event::ToString(row.source) == name; });
-           return in_sources == 1 && in_coverage == 1;
+           return std::ranges::count(sources, name, &SourceRow::source) == 1 &&
+                  std::ranges::count(coverage, name, &IntervalRow::source) == 1;
          });
+}
+
+bool IsComplete(const std::vector<std::string>& required, const event::Closing& closing) {
+  std::vector<SourceRow> sources;
+  for (const event::SourceCounters& row : closing.sources) {
+    const event::Counters& c = row.counters;
+    sources.push_back({row.source, {c.issued, c.delivered, c.dropped, c.unknown}});
+  }
+  std::vector<IntervalRow> coverage;
+  for (const event::CoverageRow& row : closing.coverage) {
+    coverage.push_back({.source = std::string(event::ToString(row.source)), .holes = std::vector<HoleRow>(row.holes.size())});
+  }
+  return IsComplete(required, sources, coverage);
 }
 
 base::Result<bool> SealRun(int run_directory, const RunFacts& facts, const RunEnd& end, const DeploymentKeys& keys) {

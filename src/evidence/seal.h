@@ -14,6 +14,7 @@
 #include "event/run_log.h"
 #include "evidence/keys.h"
 #include "evidence/opened.h"
+#include "evidence/verify/accounts.h"
 
 namespace evidence {
 
@@ -58,6 +59,8 @@ base::Result<> WriteSeal(int run_directory, const SealStatement& statement, cons
 // True when each of `required` stands exactly once in sources and once in coverage, nothing was lost and no interval has
 // a hole (evidence.md §5).
 bool IsComplete(const std::vector<std::string>& required, const event::Closing& closing);
+bool IsComplete(const std::vector<std::string>& required, const std::vector<SourceRow>& sources,
+                const std::vector<IntervalRow>& coverage);
 
 // What the supervisor knows at the end, after `closing` was appended and covered by a checkpoint.
 struct RunEnd {
