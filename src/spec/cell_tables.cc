@@ -11,7 +11,7 @@ using enum Presence;
 
 constexpr FieldRow kCellDocument[] = {
     Row<&CellDocument::api_version>("apiVersion", kRequired, "Format of the document", &kApiVersion),
-    Row<&CellDocument::kind>("kind", kRequired, "Always ExecutionCell"),
+    Row<&CellDocument::kind>("kind", kRequired, "Kind of the document", &kCellKind),
     Row<&CellDocument::spec>("spec", kRequired, "What shall run, with which authority"),
 };
 constexpr FieldRow kCellSpec[] = {
@@ -111,7 +111,7 @@ constexpr FieldRow kDerivationStep[] = {
     Row<&DerivationStep::to_capability>("toCapability", kRequired, "What was passed on, no more than was held"),
 };
 constexpr FieldRow kGrantorSignature[] = {
-    Row<&GrantorSignature::algorithm>("algorithm", kRequired, "Always ed25519"),
+    Row<&GrantorSignature::algorithm>("algorithm", kRequired, "Algorithm of the signature", &kEd25519),
     Row<&GrantorSignature::bytes>("bytes", kRequired, "Standard base64 of 64 bytes"),
 };
 constexpr FieldRow kAuthorityDerivation[] = {
@@ -172,8 +172,8 @@ constexpr FieldRow kCdnAuthority[] = {
 };
 constexpr FieldRow kAuthority[] = {
     Row<&Authority::filesystem>("filesystem", kNullable,
-                                "{\"readable\":[P…],\"writable\":[P…]}, P an absolute path or {\"source\":P,\"target\":P}"),
-    Row<&Authority::network>("network", kNullable, "Absent or {\"mode\":\"declared\"}"),
+                                "Paths of the host the workload may read, and write", &kFilesystemShape),
+    Row<&Authority::network>("network", kNullable, "How egressRules are to be understood", &kNetworkShape),
     Row<&Authority::egress_rules>("egressRules", kNullable, "Where the workload may connect to"),
     Row<&Authority::secret_refs>("secretRefs", kNullable, "Names of secrets the cell may get", &kUnique),
     Row<&Authority::authority_derivation>("authorityDerivation", kNullable, "Token that bounds this authority"),

@@ -8,6 +8,20 @@
 namespace spec {
 
 inline constexpr Constraint kApiVersion{"exactly cellos.io/v1", R"("const":"cellos.io/v1")"};
+inline constexpr Constraint kCellKind{"exactly ExecutionCell", R"("const":"ExecutionCell")"};
+inline constexpr Constraint kPackKind{"exactly PolicyPack", R"("const":"PolicyPack")"};
+inline constexpr Constraint kAuthorizationKind{"exactly AuthorizationPolicy", R"("const":"AuthorizationPolicy")"};
+inline constexpr Constraint kEd25519{"exactly ed25519; judged with the signature", ""};
+inline constexpr Constraint kPayloadType{"exactly application/vnd.cellos.trust-keyset-v1+json",
+                                         R"("const":"application/vnd.cellos.trust-keyset-v1+json")"};
+// The shape that is granted; the decoder takes any JSON, which admission then refuses.
+inline constexpr Constraint kFilesystemShape{
+    "{\"readable\":[P…],\"writable\":[P…]}, P an absolute path or {\"source\":P,\"target\":P}",
+    R"x("anyOf":[{"type":"null"},{"type":"object","additionalProperties":false,"properties":{)x"
+    R"x("readable":{"type":"array","items":{"$ref":"#/$defs/Path"}},"writable":{"type":"array","items":{"$ref":"#/$defs/Path"}}}}])x"};
+inline constexpr Constraint kNetworkShape{
+    "absent or {\"mode\":\"declared\"}",
+    R"x("anyOf":[{"type":"null"},{"type":"object","additionalProperties":false,"required":["mode"],"properties":{"mode":{"const":"declared"}}}])x"};
 inline constexpr Constraint kPortableId{
     "a portable id: 1 to 128 of letters, digits, '.', '_' and '-', a letter or digit first, no '..'",
     R"("pattern":"^(?!.*\\.\\.)[A-Za-z0-9][A-Za-z0-9._-]*$","maxLength":128)"};

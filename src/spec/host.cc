@@ -60,6 +60,14 @@ bool AreLabelsOfAName(std::string_view labels) {
   return length != 0;
 }
 
+// inet_aton(3) and URL parsers take such a name for an address: "a.1", "0x7f.1".
+bool EndsInNumber(std::string_view name) {
+  std::string_view last = name.substr(name.rfind('.') + 1);
+  if (std::all_of(last.begin(), last.end(), IsDigit)) return true;
+  if (!last.starts_with("0x") && !last.starts_with("0X")) return false;
+  return last.find_first_not_of("0123456789abcdefABCDEF", 2) == std::string_view::npos;
+}
+
 std::optional<std::uint16_t> ParsePort(std::string_view text) {
   unsigned port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
@@ -144,7 +152,7 @@ std::optional<Cidr> ParseCidr(std::string_view text) {
 std::optional<HostForm> ClassifyHost(std::string_view host) {
   if (ParseAddress(host)) return HostForm::kAddress;
   if (host.contains('/')) return ParseCidr(host) ? std::optional(HostForm::kCidr) : std::nullopt;
-  if (!IsFqdnPattern(host)) return std::nullopt;
+  if (!IsFqdnPattern(host) || EndsInNumber(host)) return std::nullopt;
   return host.starts_with("*.") ? HostForm::kWildcard : HostForm::kName;
 }
 

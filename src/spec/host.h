@@ -48,7 +48,8 @@ std::optional<Cidr> ParseCidr(std::string_view text);
 
 // What the host of an egress rule is.
 enum class HostForm : std::uint8_t { kAddress, kCidr, kName, kWildcard };
-// nullopt: none of the forms (a bare "*", a URL, host:port, brackets, zones, 010.0.0.1, one label, a numeric name).
+// nullopt: none of the forms (a bare "*", a URL, host:port, brackets, zones, 010.0.0.1, one label, a name that ends in a
+// number, which other programs would take for an address).
 std::optional<HostForm> ClassifyHost(std::string_view host);
 
 // "ip:port" or "[v6]:port", port 1 to 65535.

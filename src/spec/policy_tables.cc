@@ -53,7 +53,7 @@ constexpr FieldRow kPolicyPackSpec[] = {
 };
 constexpr FieldRow kPolicyPack[] = {
     Row<&PolicyPack::api_version>("apiVersion", kRequired, "Format of the document", &kApiVersion),
-    Row<&PolicyPack::kind>("kind", kRequired, "Always PolicyPack"),
+    Row<&PolicyPack::kind>("kind", kRequired, "Kind of the document", &kPackKind),
     Row<&PolicyPack::spec>("spec", kRequired, "The pack"),
 };
 constexpr FieldRow kAuthorizationSpec[] = {
@@ -64,7 +64,7 @@ constexpr FieldRow kAuthorizationSpec[] = {
 };
 constexpr FieldRow kAuthorizationPolicy[] = {
     Row<&AuthorizationPolicy::api_version>("apiVersion", kRequired, "Format of the document", &kApiVersion),
-    Row<&AuthorizationPolicy::kind>("kind", kRequired, "Always AuthorizationPolicy"),
+    Row<&AuthorizationPolicy::kind>("kind", kRequired, "Kind of the document", &kAuthorizationKind),
     Row<&AuthorizationPolicy::spec>("spec", kRequired, "The policy"),
 };
 constexpr FieldRow kKeysetSignature[] = {
@@ -76,7 +76,7 @@ constexpr FieldRow kKeysetSignature[] = {
 };
 constexpr FieldRow kKeysetEnvelope[] = {
     Row<&KeysetEnvelope::schema_version>("schemaVersion", kRequired, "Format of the envelope", &kKeysetSchemaVersion),
-    Row<&KeysetEnvelope::payload_type>("payloadType", kRequired, "application/vnd.cellos.trust-keyset-v1+json"),
+    Row<&KeysetEnvelope::payload_type>("payloadType", kRequired, "Kind of the payload", &kPayloadType),
     Row<&KeysetEnvelope::payload>("payload", kRequired, "base64url of the keyset"),
     Row<&KeysetEnvelope::payload_digest>("payloadDigest", kRequired, "sha256:… of the decoded payload"),
     Row<&KeysetEnvelope::signatures>("signatures", kRequired, "Signatures over the decoded payload", &kListNotEmpty),

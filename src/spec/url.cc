@@ -151,7 +151,8 @@ bool IsStrictHost(std::string_view host) {
   if (host.starts_with('[')) {
     return host.ends_with(']') && host.size() >= 4 && host.contains(':') && ParseAddress(host.substr(1, host.size() - 2));
   }
-  return !host.contains(':') && (ParseAddress(host) || IsFqdn(host));
+  const auto form = ClassifyHost(host);
+  return !host.contains(':') && (form == HostForm::kAddress || form == HostForm::kName);
 }
 
 bool IsStrictAuthority(std::string_view authority) {
