@@ -168,7 +168,7 @@ base::Result<Event> ReadEvent(const RawObject& object, Numbers numbers) {
     const auto tree = json::Parse(data->value, {.max_bytes = kMaxEventBytes, .max_depth = kMaxEventDepth,
                                                 .duplicates = json::Duplicates::kKeepLast});
     if (!tree) return std::unexpected(json::ToError(tree.error(), "event data"));
-    event.data = numbers == Numbers::kNearest ? json::Sorted(tree->root()) : PublishedForm(tree->root());
+    event.data = numbers == Numbers::kNearest ? json::Sorted(tree->root()) : SortedAsPublished(tree->root());
   }
   return event;
 }

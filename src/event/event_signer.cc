@@ -71,7 +71,7 @@ Event Settled(Event event) {
   for (int round = 0; round < kRounds; ++round) {
     const auto tree = json::Parse(event.data, {.max_bytes = kMaxEventBytes, .max_depth = kMaxEventDepth});
     if (!tree) return event;
-    std::string data = PublishedForm(tree->root());
+    std::string data = SortedAsPublished(tree->root());
     if (data == event.data) return event;
     event.data = std::move(data);
   }

@@ -122,7 +122,7 @@ double PublishedNumber(std::string_view text) {
   return negative ? -number : number;
 }
 
-std::string PublishedForm(const json::Value& value) {
+std::string SortedAsPublished(const json::Value& value) {
   std::string out;
   Append(out, value);
   return out;

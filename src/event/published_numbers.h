@@ -15,6 +15,6 @@ namespace event {
 double PublishedNumber(std::string_view text);
 
 // Form V of `value` with such numbers.
-std::string PublishedForm(const json::Value& value);
+std::string SortedAsPublished(const json::Value& value);
 
 }  // namespace event
