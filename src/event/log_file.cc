@@ -19,12 +19,10 @@ bool CannotReserve(int error) { return error == EOPNOTSUPP || error == ENOSYS ||
 
 }  // namespace
 
-base::Result<LogFile> LogFile::Create(int directory, sys::CText name, std::size_t reserve_bytes) {
+base::Result<LogFile> LogFile::Create(int directory, sys::CText name) {
   base::UniqueFd fd =
       TRY(sys::OpenAt(directory, name, O_CREAT | O_EXCL | O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
-  LogFile file(std::move(fd), name.text, reserve_bytes);
-  TRY(file.MakeRoom(1));
-  return file;
+  return LogFile(std::move(fd), name.text);
 }
 
 base::Result<> LogFile::CheckAlive() const {
@@ -92,6 +90,11 @@ base::Result<> LogFile::Sync() {
   TRY(Flush());
   if (auto synced = sys::Fdatasync(fd_.get()); !synced) return std::unexpected(Die(std::move(synced).error()));
   return {};
+}
+
+base::Result<> LogFile::Reserve(std::size_t bytes) {
+  reserve_ = bytes;
+  return MakeRoom(0);
 }
 
 void LogFile::ReleaseReserve() { reserve_ = 0; }

@@ -43,6 +43,7 @@ struct RunLog::State {
   SpaceReserve reserve;
   base::UniqueFd directory;
   bool directory_synced = false;
+  bool reserved = false;  // or no longer wanted
   bool closed = false;
   std::string vkey;
 
@@ -72,6 +73,7 @@ struct RunLog::State {
   base::Result<> Flush();
   base::Result<> Checkpoint();
   base::Result<> SyncDirectory();
+  base::Result<> Reserve();
 };
 
 // The observer's own figures, and those of `log`, which counts every event on its way to the disk.
@@ -160,8 +162,21 @@ base::Result<> RunLog::State::SyncDirectory() {
   return {};
 }
 
+base::Result<> RunLog::State::Reserve() {
+  if (reserved) return {};
+  const std::size_t notes = std::min(options.reserve_bytes / 4, kNotesReserve);
+  const std::size_t lines = (options.reserve_bytes - notes) / 2;
+  TRY_WITH("reserving space for the end of the log", events.Reserve(lines));
+  TRY_WITH("reserving space for the end of the log", checkpoints.Reserve(notes));
+  reserve = TRY_WITH("reserving space for the seal",
+                     SpaceReserve::Create(directory.get(), options.reserve_bytes - notes - lines));
+  reserved = true;
+  return {};
+}
+
 base::Result<> RunLog::State::Checkpoint() {
   if (tree.size() == covered) return {};
+  TRY(Reserve());
   TRY(Flush());
   TRY(events.Sync());
   TRY(SyncDirectory());
@@ -192,14 +207,10 @@ RunLog::~RunLog() {
 }
 
 base::Result<RunLog> RunLog::Create(int directory, crypto::SigningKey run_key, Options options) {
-  const std::size_t notes = std::min(options.reserve_bytes / 4, kNotesReserve);
-  const std::size_t lines = (options.reserve_bytes - notes) / 2;
-  LogFile events = TRY_WITH("making the run log", LogFile::Create(directory, "events.jsonl", lines));
-  LogFile checkpoints = TRY_WITH("making the run log", LogFile::Create(directory, "checkpoints", notes));
+  LogFile events = TRY_WITH("making the run log", LogFile::Create(directory, "events.jsonl"));
+  LogFile checkpoints = TRY_WITH("making the run log", LogFile::Create(directory, "checkpoints"));
   auto state = std::make_unique<State>(std::move(options), std::move(run_key), std::move(events),
                                        std::move(checkpoints));
-  state->reserve = TRY_WITH("reserving space for the seal",
-                            SpaceReserve::Create(directory, state->options.reserve_bytes - notes - lines));
   state->directory = TRY(sys::Dup(directory));
   state->vkey =
       crypto::Vkey{state->options.origin, crypto::VkeyType::kEd25519, state->key.public_key()}.ToString();
@@ -272,7 +283,13 @@ std::string RunLog::IdOf(LeafIndex index) const { return state_->ids.Of(index); 
 const std::string& RunLog::first_time() const { return state_->first_time; }
 const std::string& RunLog::last_time() const { return state_->last_time; }
 
+base::Result<> RunLog::Reserve() {
+  TRY(state_->CheckOpen());
+  return state_->Reserve();
+}
+
 void RunLog::ReleaseReserve() {
+  state_->reserved = true;
   state_->events.ReleaseReserve();
   state_->checkpoints.ReleaseReserve();
   state_->reserve.Release();

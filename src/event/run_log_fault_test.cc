@@ -92,6 +92,7 @@ TEST_F(RunLogFault, FailedWriteCountsEveryGatheredLineAsDropped) {
 
 TEST_F(RunLogFault, FullDiskIsToldBeforeAnythingIsAcceptedAndTheEndStillFits) {
   RunLog log = Make();
+  ASSERT_TRUE(log.Reserve());
   sys::fault::ArmCall("fallocate", ENOSPC);
   std::size_t accepted = 1;
   base::Result<LeafIndex> last = 0;
@@ -123,19 +124,20 @@ TEST_F(RunLogFault, WithoutPreallocationAFullDiskTakesBackTheTornLine) {
   ExpectSums(log);
 }
 
-TEST_F(RunLogFault, DiskWithoutRoomForTheReserveRefusesTheStart) {
-  directory_ = base::UniqueFd(open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+TEST_F(RunLogFault, DiskWithoutRoomForTheReserveHasNoFirstCheckpoint) {
+  RunLog log = Make();
   sys::fault::ArmCall("fallocate", ENOSPC);
-  const auto log = RunLog::Create(directory_.get(), std::move(*crypto::SigningKey::Generate()),
-                                  {.origin = "d/runs/r", .clock = &clock_});
-  ASSERT_FALSE(log.has_value());
-  EXPECT_EQ(log.error().os_errno, ENOSPC);
+  EXPECT_EQ(log.Reserve().error().os_errno, ENOSPC);
+  EXPECT_EQ(log.Checkpoint().error().os_errno, ENOSPC);
+  sys::fault::Disarm();
+  EXPECT_TRUE(log.Checkpoint().has_value());
 }
 
 TEST_F(RunLogFault, OnADiskFilledBySomebodyElseTheEndAndASealOfHalfAReserveFit) {
   if (mount("none", path_.c_str(), "tmpfs", 0, "size=8m") != 0) GTEST_SKIP() << "mounting a tmpfs needs root";
   mounted_ = true;
   RunLog log = Make();
+  ASSERT_TRUE(log.Reserve());
   {
     std::ofstream fill(path_ / "filler", std::ios::binary);
     const std::string block(1 << 16, 'f');

@@ -290,6 +290,7 @@ TEST_F(RunLogTest, KeepsIdsOfTheFirstAndTheNewestLeaves) {
 TEST_F(RunLogTest, ClosedLogRefusesAndHasGivenBackItsSpace) {
   RunLog log = Make();
   ASSERT_TRUE(log.Append(Opened()));
+  ASSERT_TRUE(log.Checkpoint());
   struct stat open_info {};
   ASSERT_EQ(stat(events().c_str(), &open_info), 0);
   EXPECT_GE(open_info.st_blocks * 512, 400 << 10);
