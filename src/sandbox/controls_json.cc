@@ -54,13 +54,24 @@ void Namespaces(json::Writer& out, const EffectiveControls& controls) {
   out.EndObject();
 }
 
-void Mounts(json::Writer& out, const EffectiveControls& controls) {
+// One event has to stay below 64 KiB; a granted tree may bring any number of mounts along. What does not fit is counted.
+constexpr std::size_t kMaxMountBytes = 24 * 1024;
+
+// Gives the count of rows left out.
+std::size_t Mounts(json::Writer& out, const std::string& text, const EffectiveControls& controls) {
   out.Key("mounts").BeginArray();
+  const std::size_t start = text.size();
+  std::size_t written = 0;
   for (const EffectiveControls::MountRow& row : controls.mounts) {
+    if (text.size() - start + row.target.size() * 6 + 256 > kMaxMountBytes) break;
     out.BeginObject().Key("flags").String(row.flags).Key("fsType").String(row.fs_type);
     out.Key("sourceInode").Uint(row.source_inode).Key("target").String(row.target).EndObject();
+    ++written;
   }
   out.EndArray();
+  const std::size_t omitted = controls.mounts.size() - written;
+  if (omitted > 0) out.Key("mountsOmitted").Uint(omitted);
+  return omitted;
 }
 
 void Limit(json::Writer& out, std::string_view name, const std::string& value) {
@@ -85,7 +96,7 @@ std::string EffectiveControls::ToJson(const std::string& cell_id, const std::str
   out.EndArray().Key("environmentNames").BeginArray();
   for (const std::string& name : environment_names) out.String(name);
   out.EndArray().Key("gidMap").String(gid_map);
-  Mounts(out, *this);
+  const bool truncated = Mounts(out, text, *this) > 0;
   Namespaces(out, *this);
   out.Key("noNewPrivs").Bool(no_new_privs).Key("notEnforced").BeginArray();
   for (const plan::NotEnforced& lost : not_enforced) {
@@ -102,7 +113,9 @@ std::string EffectiveControls::ToJson(const std::string& cell_id, const std::str
   out.Key("filterSha256").String(filter_sha256).Key("filters").Int(seccomp_filters);
   out.Key("mode").Int(seccomp_mode).Key("readBack").Bool(filter_read_back);
   if (!why_not_read_back.empty()) out.Key("whyNotReadBack").String(why_not_read_back);
-  out.EndObject().Key("supplementaryGroups").Int(supplementary_groups).Key("uidMap").String(uid_map).EndObject();
+  out.EndObject().Key("supplementaryGroups").Int(supplementary_groups);
+  if (truncated) out.Key("truncated").Bool(true);
+  out.Key("uidMap").String(uid_map).EndObject();
   return text;
 }
 

@@ -109,6 +109,17 @@ TEST(EffectiveControls, AreCanonicalJson) {
   EXPECT_THAT(text, HasSubstr(R"("capabilities":{"ambient":[],"bounding":[],"effective":[],"inheritable":[],"permitted":[]})"));
 }
 
+TEST(EffectiveControls, OfAnyNumberOfMountsFitIntoOneEvent) {
+  EffectiveControls controls = TheSample().controls;
+  for (int i = 0; i < 2000; ++i) controls.mounts.push_back({"/x" + std::string(200, '"'), "ro", "ext4", 1});
+  const std::string text = controls.ToJson("cell", "run");
+  EXPECT_LT(text.size(), 60'000u);
+  EXPECT_TRUE(json::IsCanonicalJcs(text));
+  EXPECT_THAT(text, HasSubstr(R"("mountsOmitted":)"));
+  EXPECT_THAT(text, HasSubstr(R"("truncated":true)"));
+  EXPECT_THAT(TheSample().controls.ToJson("cell", "run"), Not(HasSubstr("truncated")));
+}
+
 TEST(EffectiveControls, ShowTheInodeOfEachGrant) {
   std::string name = std::filesystem::temp_directory_path() / "cellos_controls_XXXXXX";
   ASSERT_NE(mkdtemp(name.data()), nullptr);
