@@ -12,16 +12,19 @@ BEGIN {
   }
 }
 
-function skip(what, reason,    i) {
-  for (i = 1; i <= musts; ++i) {
-    if (what ~ must[i]) {
-      failed += 1
-      problems[++problem_count] = "FAILED " what ": must run here, but was skipped: " reason
-      return
-    }
+function compulsory(what,    i) {
+  for (i = 1; i <= musts; ++i) if (what ~ must[i]) return 1
+  return 0
+}
+
+function skip(what, reason) {
+  if (compulsory(what)) {
+    failed += 1
+    problems[++problem_count] = "FAILED " what ": must run here, but was skipped: " reason
+  } else {
+    skipped += 1
+    skips[++skip_count] = "SKIPPED " what ": " reason
   }
-  skipped += 1
-  skips[++skip_count] = "SKIPPED " what ": " reason
 }
 
 /^ +Start +[0-9]+: / { n = $2; sub(/:$/, "", n); name[n] = $3; next }
@@ -71,7 +74,15 @@ function skip(what, reason,    i) {
     passed += count_passed[n]
     failures += count_failed[n]
     skipped += count_skipped[n]
-    for (i = 1; i <= told_count[n]; ++i) skips[++skip_count] = told[n, i]
+    for (i = 1; i <= told_count[n]; ++i) {
+      line = told[n, i]; sub(/^SKIPPED /, "", line)
+      if (compulsory(name[n] " " line)) {
+        failed += 1
+        problems[++problem_count] = "FAILED " name[n] ": must run here, but was skipped: " line
+      } else {
+        skips[++skip_count] = "SKIPPED " name[n] ": " line
+      }
+    }
   } else if (skipped_whole) {
     skip(name[n], last[n])
   } else if (good) {

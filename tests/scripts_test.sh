@@ -34,7 +34,8 @@ test 2
 test 3
       Start  3: vectors
 3: SKIPPED 7 x formation: later
-3: 12 passed, 0 failed, 7 skipped
+3: SKIPPED 2 x jcs: no judge in this build
+3: 12 passed, 0 failed, 9 skipped
 3/5 Test  #3: vectors ..........................   Passed    0.01 sec
 test 4
       Start  4: fuzz.json
@@ -44,19 +45,20 @@ test 5
 5: no emulator
 5/5 Test  #5: vm.boot ..........................***Skipped   0.01 sec
 L
-echo '^alpha_test A\.NeedsController$' >"$work/must"
+printf '%s\n' '^alpha_test A\.NeedsController$' 'no judge in this build' >"$work/must"
 awk -v must_run="$work/must" -v result="$work/result" -f scripts/tally.awk "$work/log" >"$work/out"
 
 expect() {
   grep -qxF -- "$1" "$2" || { echo "expected the line: $1"; cat "$2"; exit 1; }
 }
-# Passed 1 + 12 + 1; failed A.Breaks, A.NeedsController, beta_test's early end; skipped A.NeedsDisk, 7, vm.boot.
-expect "14 3 9" "$work/result"
+# Passed 1 + 12 + 1; failed A.Breaks, A.NeedsController, beta_test's early end, jcs; skipped A.NeedsDisk, 9, vm.boot.
+expect "14 4 11" "$work/result"
 expect "SKIPPED alpha_test A.NeedsDisk: no second disk" "$work/out"
 expect "FAILED alpha_test A.NeedsController: must run here, but was skipped: no controller" "$work/out"
 expect "FAILED beta_test: ended before its last case" "$work/out"
 expect "SKIPPED vm.boot: no emulator" "$work/out"
-expect "SKIPPED 7 x formation: later" "$work/out"
+expect "FAILED vectors: must run here, but was skipped: 2 x jcs: no judge in this build" "$work/out"
+expect "SKIPPED vectors: 7 x formation: later" "$work/out"
 
 : >"$work/empty"
 awk -v result="$work/result" -f scripts/tally.awk "$work/empty" >/dev/null
