@@ -18,7 +18,7 @@ function compulsory(what,    i) {
 }
 
 function skip(what, reason) {
-  if (compulsory(what)) {
+  if (compulsory(what ": " reason)) {
     failed += 1
     problems[++problem_count] = "FAILED " what ": must run here, but was skipped: " reason
   } else {
