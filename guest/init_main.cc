@@ -2,6 +2,7 @@
 // cellos-init: chooses its life by its one argument, and what both lives share.
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/prctl.h>
 #include <linux/seccomp.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -57,6 +58,7 @@ wire::InitRecord LoadRecord() {
 int main(int argc, char** argv) {
   if (argc != 2) return 125;
   guest::BlockAllSignals();
+  guest::Sys(SYS_prctl, PR_SET_NAME, argv[1][0] == 'o' ? "cellos-init" : "cellos-reaper", 0, 0, 0);
   const wire::InitRecord record = guest::LoadRecord();
   if (argv[1][0] == 'o') guest::RunOuter(record);
   guest::RunReaper(record);

@@ -38,7 +38,21 @@ LaunchOptions OptionsFor(const plan::Plan& plan, Streams streams);
 // Runs the cell and collects everything. A failed launch comes back as the error.
 base::Result<Outcome> RunCell(const plan::Plan& plan, RunOptions options = {});
 
-// RunCell of `sh -c script`; fails the test when the launch fails.
-Outcome RunShell(const std::string& script);
+// RunCell of `sh -c script`; an outcome without events, and a failed expectation, when the launch fails.
+Outcome RunShell(const std::string& script, RunOptions options = {});
+
+// A plan that runs /probe of tests/probes with `arguments`; it refuses to run in our own namespaces.
+plan::Plan ProbeFor(std::vector<std::string> arguments);
+Outcome RunProbe(std::vector<std::string> arguments);
+
+// Runs `body` in a forked child; its text is empty on success. With `uid` the child first becomes that ordinary user.
+std::string InChild(std::uint32_t uid, const std::function<std::string()>& body);
+inline constexpr std::uint32_t kOrdinaryUser = 54321;
+
+// Numbers of our open descriptors and children: what a launch must leave as it was.
+std::string Inventory();
+
+// Waits until process `pid` is gone or a zombie; false at the limit.
+bool WaitGone(pid_t pid, std::chrono::milliseconds limit);
 
 }  // namespace sandbox::testing

@@ -4,8 +4,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <grp.h>
+#include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -46,7 +49,7 @@ void AddProc(std::vector<plan::Mount>& mounts) {
   mounts.push_back({.kind = Kind::kReadOnly, .target = "/", .read_only = true});
   mounts.push_back({.kind = Kind::kProc, .target = "/proc"});
   mounts.push_back({.kind = Kind::kReadOnly, .target = "/proc/sys", .read_only = true, .optional = true});
-  mounts.push_back({.kind = Kind::kMask, .target = "/proc/kcore", .optional = true});
+  mounts.push_back({.kind = Kind::kMask, .target = "/proc/kallsyms", .optional = true});
   mounts.push_back({.kind = Kind::kMask, .target = "/proc/scsi", .optional = true});
 }
 
@@ -131,7 +134,8 @@ base::Result<Outcome> RunCell(const plan::Plan& plan, RunOptions options) {
   Cell cell = TRY(Cell::Launch(std::move(launch)));
   if (plan.terminal) out = cell.TakeTerminal();
   if (options.at_barrier) options.at_barrier(cell);
-  TRY(cell.OpenBarrier(options.secrets));
+  const std::vector<std::string_view> secrets(options.secrets.begin(), options.secrets.end());
+  TRY(cell.OpenBarrier(secrets));
   if (options.after_barrier) options.after_barrier(cell);
 
   Outcome outcome;
@@ -148,6 +152,80 @@ base::Result<Outcome> RunCell(const plan::Plan& plan, RunOptions options) {
     }
   }
   return outcome;
+}
+
+Outcome RunShell(const std::string& script, RunOptions options) {
+  auto outcome = RunCell(PlanFor({"sh", "-c", script}), std::move(options));
+  EXPECT_TRUE(outcome) << outcome.error().message;
+  return outcome ? std::move(*outcome) : Outcome{};
+}
+
+plan::Plan ProbeFor(std::vector<std::string> arguments) {
+  std::string worlds;
+  for (const char* kind : {"mnt", "pid", "net"}) {
+    worlds += sys::ReadLinkAt(AT_FDCWD, std::string("/proc/self/ns/") + kind).value_or("") + " ";
+  }
+  std::vector<std::string> argv = {"/probe", worlds};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  plan::Plan plan = PlanFor(std::move(argv));
+  const std::vector<plan::Mount> probe = {
+      {.kind = Kind::kFile, .target = "/probe", .mode = 0444},
+      {.kind = Kind::kBind, .target = "/probe", .source = CELLOS_BIN_DIR "/cell_probe", .read_only = true}};
+  plan.mounts.insert(plan.mounts.begin() + 1, probe.begin(), probe.end());
+  return plan;
+}
+
+Outcome RunProbe(std::vector<std::string> arguments) {
+  auto outcome = RunCell(ProbeFor(std::move(arguments)));
+  EXPECT_TRUE(outcome) << outcome.error().message;
+  if (!outcome) return {};
+  EXPECT_NE(outcome->End().exit_code, 99) << "the probe found itself in the harness's namespaces";
+  return std::move(*outcome);
+}
+
+std::string InChild(std::uint32_t uid, const std::function<std::string()>& body) {
+  auto pipe = sys::Pipe();
+  if (!pipe) return pipe.error().message;
+  const pid_t child = fork();
+  if (child == 0) {
+    pipe->read.Reset();
+    std::string text;
+    if (uid != 0 && (setgroups(0, nullptr) != 0 || setresgid(uid, uid, uid) != 0 || setresuid(uid, uid, uid) != 0)) {
+      text = "could not become another user";
+    }
+    if (text.empty()) text = body();
+    (void)sys::WriteAll(pipe->write.get(), text);
+    _exit(0);
+  }
+  pipe->write.Reset();
+  auto text = sys::ReadAll(pipe->read.get(), 1 << 20);
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (!WIFEXITED(status)) return "the child died";
+  return text ? *text : text.error().message;
+}
+
+std::string Inventory() {
+  std::string text = "fds";
+  const base::UniqueFd directory(open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const auto entries = sys::ListDirectory(directory.get(), 4096);
+  for (const auto& entry : entries ? *entries : std::vector<sys::DirectoryEntry>()) {
+    if (entry.name != std::to_string(directory.get())) text += " " + entry.name;
+  }
+  const std::string path = fmt::format("/proc/self/task/{}/children", getpid());
+  return text + " children " + sys::ReadFile(AT_FDCWD, path, 65536).value_or("?");
+}
+
+bool WaitGone(pid_t pid, std::chrono::milliseconds limit) {
+  const auto end = base::SystemClock().Boot() + limit;
+  do {
+    const auto status = sys::ReadFile(AT_FDCWD, fmt::format("/proc/{}/stat", pid), 4096);
+    if (!status) return true;
+    const std::size_t state = status->rfind(") ");
+    if (state != std::string::npos && ((*status)[state + 2] == 'Z' || (*status)[state + 2] == 'X')) return true;
+    usleep(5000);
+  } while (base::SystemClock().Boot() < end);
+  return false;
 }
 
 }  // namespace sandbox::testing

@@ -27,8 +27,9 @@ enum Tag : std::uint64_t { kOuter, kReport, kControl, kBarrier };
 base::Result<> Cell::State::Hold(pid_t leader_now) {
   leader_pid = leader_now;
   leader = TRY(sys::PidfdOpen(leader_now));
-  root = TRY(sys::OpenAt(AT_FDCWD, fmt::format("/proc/{}/root", outer_pid), O_PATH | O_DIRECTORY));
-  mounts = TRY(sys::OpenAt(AT_FDCWD, fmt::format("/proc/{}/ns/mnt", outer_pid), O_RDONLY));
+  // Through the leader: of all processes of the cell only it can be looked into, until it execs.
+  root = TRY(sys::OpenAt(AT_FDCWD, fmt::format("/proc/{}/root", leader_now), O_PATH | O_DIRECTORY));
+  mounts = TRY(sys::OpenAt(AT_FDCWD, fmt::format("/proc/{}/ns/mnt", leader_now), O_RDONLY));
   TRY(sys::SetPassCredentials(channels.control.get(), false));
   events = TRY(sys::Epoll::Create());
   TRY(events->Add(outer.get(), EPOLLIN, kOuter));
@@ -118,11 +119,11 @@ base::UniqueFd Cell::TakeTerminal() { return std::move(state_->terminal); }
 int Cell::root_directory() const { return state_->root.get(); }
 int Cell::event_fd() const { return state_->events->get(); }
 
-base::Result<> Cell::OpenBarrier(std::span<const std::string> secret_environment) {
+base::Result<> Cell::OpenBarrier(std::span<const std::string_view> secret_environment) {
   if (state_->barrier_open) return base::Fail(base::ErrorKind::kInternal, "the barrier was opened before");
   std::size_t bytes = 0;
-  for (const std::string& text : secret_environment) {
-    if (text.find('\0') != std::string::npos) return base::Fail(base::ErrorKind::kInvalid, "a secret holds a NUL byte");
+  for (const std::string_view text : secret_environment) {
+    if (text.find('\0') != std::string_view::npos) return base::Fail(base::ErrorKind::kInvalid, "a secret holds a NUL byte");
     bytes += text.size() + 1;
   }
   if (bytes > wire::kMaxBarrierBytes || secret_environment.size() > wire::kMaxBarrierTexts) {
@@ -140,7 +141,10 @@ base::Result<> Cell::OpenBarrier(std::span<const std::string> secret_environment
   };
   state_->barrier_open = true;
   TRY_WITH("barrier", send({reinterpret_cast<const char*>(&header), sizeof header}));
-  for (const std::string& text : secret_environment) TRY_WITH("barrier", send({text.c_str(), text.size() + 1}));
+  for (const std::string_view text : secret_environment) {
+    TRY_WITH("barrier", send(text));
+    TRY_WITH("barrier", send(std::string_view("", 1)));
+  }
   return {};
 }
 

@@ -76,7 +76,11 @@ void EmptyCoreFilter(const ChildContext& context) {
 
 void BecomeCellUser(const ChildContext& context) {
   Enter(context, StartPhase::kIds);
-  if (context.hidden) Must(context, sys::Raw("prctl", SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable");
+  if (context.hidden) {
+    // Only while the maps are written: files of a process that isn't dumpable belong to root, its uid_map too.
+    Must(context, sys::Raw("prctl", SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable");
+    Must(context, sys::Raw("sendto", SYS_sendto, context.report, "v", 1, MSG_NOSIGNAL, nullptr, 0), "dumpable");
+  }
   char go = 0;
   const long count = sys::Raw("recvfrom", SYS_recvfrom, context.report, &go, 1, 0, nullptr, nullptr);
   if (count != 1) Fail(context, count < 0 ? count : -EPIPE, "identity maps");

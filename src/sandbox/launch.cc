@@ -170,16 +170,22 @@ class StartWatch {
   // The leader's pid in our pid namespace.
   base::Result<pid_t> AwaitReady(base::UniqueFd& terminal) {
     since_ = base::SystemClock().Boot();
+    pollfd fds[] = {{channels_.control.get(), POLLIN, 0}, {channels_.report.get(), POLLIN, 0}, {outer_, POLLIN, 0}};
     for (;;) {
-      pollfd fds[] = {{channels_.control.get(), POLLIN, 0}, {channels_.report.get(), POLLIN, 0}, {outer_, POLLIN, 0}};
       const auto left = std::chrono::ceil<milliseconds>(since_ + limit_ - base::SystemClock().Boot());
       const int ready = TRY(sys::Poll(fds, std::max(left, milliseconds(0))));
       if (ready == 0) TRY(CheckDeadline());
-      for (const int channel : {1, 0}) {
-        if (fds[channel].revents == 0) continue;
-        if (const pid_t leader = TRY(ReadOne(fds[channel].fd, terminal)); leader > 0) return leader;
+      // The end of a process closes its channels before anyone is told why: what was sent is read first.
+      const bool ended = fds[2].revents != 0;
+      bool heard = false;
+      for (pollfd& channel : std::span(fds).first(2)) {
+        if (channel.fd < 0 || channel.revents == 0) continue;
+        const Heard one = TRY(ReadOne(channel.fd, terminal));
+        if (one.leader > 0) return one.leader;
+        if (one.closed) channel.fd = -1;
+        heard = true;
       }
-      if (fds[2].revents != 0 && fds[0].revents == 0 && fds[1].revents == 0) return std::unexpected(Ended());
+      if (ended && !heard) return std::unexpected(Ended());
     }
   }
 
@@ -205,22 +211,24 @@ class StartWatch {
     return error;
   }
 
-  base::Result<pid_t> ReadOne(int channel, base::UniqueFd& terminal) {
+  struct Heard {
+    pid_t leader = 0;
+    bool closed = false;
+  };
+
+  base::Result<Heard> ReadOne(int channel, base::UniqueFd& terminal) {
     wire::InitReport report;
     auto received = sys::RecvMsg(channel, {reinterpret_cast<char*>(&report), sizeof report}, MSG_DONTWAIT);
-    if (!received && received.error().os_errno == EAGAIN) return 0;
-    if (!received) return std::unexpected(std::move(received).error());
-    if (received->bytes != sizeof report) return std::unexpected(Ended());
+    if (!received && received.error().os_errno == EAGAIN) return Heard{};
+    if (!received || received->bytes != sizeof report) return Heard{.closed = true};
     switch (report.kind) {
       case wire::ReportKind::kTerminal:
         if (received->fds.size() == 1) terminal = std::move(received->fds[0]);
-        return 0;
-      case wire::ReportKind::kEntered:
-        phase_.Set(std::min(report.phase, StartPhase::kExec));
-        return 0;
+        return Heard{};
+      case wire::ReportKind::kEntered: phase_.Set(std::min(report.phase, StartPhase::kExec)); return Heard{};
       case wire::ReportKind::kReady:
         if (!received->credentials || received->credentials->pid <= 0) break;
-        return received->credentials->pid;
+        return Heard{.leader = received->credentials->pid};
       case wire::ReportKind::kFailed: return std::unexpected(StartError(report));
       default: break;
     }
@@ -235,7 +243,22 @@ class StartWatch {
   base::BootTime since_{};
 };
 
-base::Result<> LetChildGo(const Channels& channels, pid_t pid, const LaunchOptions& options) {
+// A hidden parent's child shows itself first; anything but its one byte is its failure.
+base::Result<> AwaitVisible(const Channels& channels, milliseconds limit) {
+  wire::InitReport report;
+  pollfd wait = {channels.report.get(), POLLIN, 0};
+  if (TRY(sys::Poll({&wait, 1}, limit)) == 0) {
+    return base::Fail(base::ErrorKind::kDeadline,
+                      fmt::format("start of the cell: phase ids did not end within {} ms", limit.count()));
+  }
+  const auto received = TRY(sys::RecvMsg(wait.fd, {reinterpret_cast<char*>(&report), sizeof report}, MSG_DONTWAIT));
+  if (received.bytes == 1) return {};
+  if (received.bytes == sizeof report) return std::unexpected(StartError(report));
+  return base::Fail(base::ErrorKind::kInternal, "start of the cell: its first process ended in phase ids");
+}
+
+base::Result<> LetChildGo(const Channels& channels, pid_t pid, const LaunchOptions& options, bool hidden) {
+  if (hidden) TRY(AwaitVisible(channels, options.phase_deadline));
   TRY(WriteIdMaps(pid, options.host_uid, options.host_gid, geteuid() != 0));
   TRY(sys::SendMsg(channels.report.get(), "g"));
   return {};
@@ -246,10 +269,12 @@ base::Result<> LetChildGo(const Channels& channels, pid_t pid, const LaunchOptio
 base::Result<Cell> Cell::Launch(LaunchOptions options) {
   auto state = std::make_unique<State>();
   auto phase = TRY(PhaseWord::Create());
+  bool hidden = false;
   auto prepared = Prepare(options, state->channels);
   if (!prepared) return std::unexpected(AtPhase(std::move(prepared).error(), StartPhase::kNamespaces));
   {
     const ChildContext context = MakeContext(options, *prepared, phase);
+    hidden = context.hidden;
     const SignalsBlocked blocked;
     auto child = sys::Clone3(kNamespaces, options.cgroup_guard);
     if (!child) return std::unexpected(AtPhase(std::move(child).error(), StartPhase::kNamespaces));
@@ -260,12 +285,9 @@ base::Result<Cell> Cell::Launch(LaunchOptions options) {
   { const Prepared gone = std::move(*prepared); }
   options.streams = {};
 
-  auto go = LetChildGo(state->channels, state->outer_pid, options);
+  auto go = LetChildGo(state->channels, state->outer_pid, options, hidden);
+  if (!go) return std::unexpected(AtPhase(std::move(go).error(), StartPhase::kIds));
   StartWatch watch(state->channels, state->outer.get(), phase, options.phase_deadline);
-  if (!go) {
-    // The child's own word on why it did not wait for its maps comes first.
-    return std::unexpected(AtPhase(std::move(go).error(), StartPhase::kIds));
-  }
   const pid_t leader = TRY(watch.AwaitReady(state->terminal));
   auto held = state->Hold(leader);
   if (!held) return std::unexpected(AtPhase(std::move(held).error(), StartPhase::kBarrier));
