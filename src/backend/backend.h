@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -47,7 +48,7 @@ class LiveCell {
   // Master of the cell's pty, once; empty without a terminal.
   virtual base::UniqueFd TakeTerminal() = 0;
   // Lets the workload execute. Once.
-  virtual base::Result<> OpenBarrier(std::span<const std::string> secret_environment) = 0;
+  virtual base::Result<> OpenBarrier(std::span<const std::string_view> secret_environment) = 0;
 
   virtual int event_fd() const = 0;
   virtual base::Result<std::optional<sandbox::CellEvent>> ReadEvent() = 0;

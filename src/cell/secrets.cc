@@ -2,7 +2,7 @@
 // Each value exists twice for a moment: in the broker's answer and as "NAME=value". Both are locked and wiped.
 #include "cell/secrets.h"
 
-#include <strings.h>
+#include <string.h>
 
 #include <algorithm>
 
@@ -18,7 +18,7 @@ base::Result<SecretValue> Assignment(const std::string& name, const SecretValue&
   text.reserve(name.size() + 1 + value.view().size());
   text.append(name).append("=").append(value.view());
   auto copy = SecretValue::Copy(text);
-  ::explicit_bzero(text.data(), text.size());
+  explicit_bzero(text.data(), text.size());
   return copy;
 }
 

@@ -71,7 +71,7 @@ std::size_t WriteLimit(const CallerEnd& end) { return end.is_ours_alone() ? Pump
 
 Supervisor::Supervisor(SuperviseOptions options)
     : o_(std::move(options)),
-      caller_in_(o_.caller.in, CallerEnd::Use::kRead),
+      caller_in_(o_.stdin_open ? o_.caller.in : -1, CallerEnd::Use::kRead),
       caller_out_(o_.caller.out, CallerEnd::Use::kWrite),
       caller_err_(o_.caller.err, CallerEnd::Use::kWrite),
       in_(caller_in_.fd(), o_.streams.terminal ? o_.streams.terminal.get() : o_.streams.in.get(), Pump::kBufferBytes),

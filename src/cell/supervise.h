@@ -12,16 +12,12 @@
 #include "base/unique_fd.h"
 #include "cell/run.h"
 #include "cell/run_outcome.h"
+#include "cell/streams/cell_streams.h"
 #include "event/run_log.h"
 #include "plan/plan.h"
 #include "sandbox/launch.h"
 
 namespace cell {
-
-// The supervisor's ends of the workload's streams: three pipes, or the master of its terminal.
-struct CellStreams {
-  base::UniqueFd in, out, err, terminal;
-};
 
 struct SuperviseOptions {
   backend::LiveCell* cell = nullptr;      // not owned
@@ -32,6 +28,7 @@ struct SuperviseOptions {
   base::BootTime ttl_at{0};               // the TTL, counted from the start of the run
   CellStreams streams;
   CallerStreams caller;
+  bool stdin_open = true;
   int signal_fd = -1;                     // see RunRequest
   int stop_fd = -1;                       // readable when somebody asks to stop the cell
   std::function<bool()> accept_stop;      // true when that was a legitimate request

@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -75,7 +76,7 @@ class Cell {
   int root_directory() const;  // O_PATH descriptor of the cell's root: exports are opened beneath it
 
   // Lets the workload execute; `secret_environment` ("NAME=value") is added to its environment. Once only.
-  base::Result<> OpenBarrier(std::span<const std::string> secret_environment);
+  base::Result<> OpenBarrier(std::span<const std::string_view> secret_environment);
 
   // Poll this for reading; then ReadEvent until nullopt.
   int event_fd() const;

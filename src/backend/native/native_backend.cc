@@ -25,7 +25,7 @@ class NativeCell final : public LiveCell {
 
   const sandbox::EffectiveControls& controls() const override { return controls_; }
   base::UniqueFd TakeTerminal() override { return cell_.TakeTerminal(); }
-  base::Result<> OpenBarrier(std::span<const std::string> secret_environment) override {
+  base::Result<> OpenBarrier(std::span<const std::string_view> secret_environment) override {
     return cell_.OpenBarrier(secret_environment);
   }
   int event_fd() const override { return cell_.event_fd(); }

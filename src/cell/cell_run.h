@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// One admitted cell from create to seal: the steps of its life in order, each undone on every way out.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+#include "cell/admission.h"
+#include "cell/evidence_session.h"
+#include "cell/exports/exporter.h"
+#include "cell/run.h"
+#include "cell/secrets.h"
+#include "cell/state/control_socket.h"
+#include "cell/state/live_entry.h"
+#include "cell/state/uid_slot.h"
+#include "cell/supervise.h"
+#include "plan/plan.h"
+
+namespace cell {
+
+class CellRun {
+ public:
+  struct Parts {
+    const RunRequest* request = nullptr;       // not owned, as all pointers here
+    const Admission* admission = nullptr;
+    const plan::Plan* plan = nullptr;
+    const base::Clock* clock = nullptr;
+    backend::Backend* backend = nullptr;
+    EvidenceSession* evidence = nullptr;
+    LiveEntry* live = nullptr;
+    base::BootTime began{0};                   // the TTL counts from here
+  };
+  CellRun(Parts parts, RunOutcome outcome);
+
+  // Runs the cell and seals its evidence. Whatever fails, every later step of the way out is taken.
+  RunOutcome Execute();
+
+ private:
+  // The way in; the first error ends it.
+  base::Result<> Start();
+  base::Result<> OpenCoverage();
+  base::Result<> DeclareScope();
+  base::Result<> CreateCell();
+  base::Result<> NoteAnchor(const backend::Anchor& anchor);
+  base::Result<> HandOverSecrets();
+  base::Result<> TellStarted();
+  base::Result<> Release();
+  base::Result<> OnExecuted();
+  // The way out; none of these can fail.
+  void TellCompleted();
+  void ExportArtefacts();
+  void Destroy();
+  void TellSummaries();
+  void TellDestroyed();
+  void TellBundle();
+  void Seal();
+
+  void FailStart(base::Error error);
+  void SampleCgroup();
+  bool Succeeded() const;
+  std::optional<std::string> FailureText() const;
+  base::BootTime ttl_at() const;
+  Recorder& recorder() { return p_.evidence->recorder(); }
+  const event::CellRef& ref() { return recorder().cell(); }
+
+  Parts p_;
+  RunOutcome out_;
+  std::optional<UidSlot> uid_slot_;
+  std::uint32_t host_uid_ = 0, host_gid_ = 0;
+  std::optional<ControlSocket> control_;
+  CellStreams streams_;
+  std::unique_ptr<backend::LiveCell> cell_;
+  SecretSession secrets_;
+  Ending ending_;
+  bool has_run_ = false;         // the document has a `run` and its barrier was opened
+  base::BootTime released_at_{0};
+  std::chrono::milliseconds workload_time_{0};
+  std::vector<std::string> leftovers_;
+  std::string export_error_;
+  struct {
+    std::optional<Recorded> controls, started, spawned, completed, compliance, homeostasis, destroyed;
+    std::vector<std::string> cgroup;
+  } told_;
+};
+
+}  // namespace cell

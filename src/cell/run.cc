@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+// Admit, plan, open the evidence, and either run the cell or record the refusal.
+#include "cell/run.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/utsname.h>
+
+#include <utility>
+
+#include "backend/native/native_backend.h"
+#include "base/encoding.h"
+#include "cell/admission.h"
+#include "cell/cell_run.h"
+#include "cell/evidence_session.h"
+#include "cell/gc/collector.h"
+#include "cell/state/run_id.h"
+#include "crypto/random.h"
+#include "event/admission_events.h"
+#include "spec/document.h"
+#include "spec/required_sources.h"
+#include "sys/file.h"
+#include "sys/host_facts.h"
+
+namespace cell {
+namespace {
+
+constexpr std::string_view kDefaultCellId = "cell";
+
+struct Prepared {
+  Admission admission;
+  plan::Plan plan;
+  bool planned = false;
+};
+
+plan::Settings PlanSettings(const RunRequest& request, const std::string& run_id) {
+  const Settings& s = request.settings;
+  return {.run_id = run_id,
+          .broker = s.broker,
+          .env_timeout_ms = s.run_timeout_ms,
+          .memory_max_setting = s.cgroup_memory_max,
+          .cpu_max_setting = s.cgroup_cpu_max,
+          .argv0_prefixes = s.argv0_prefixes,
+          .cgroup_parent = s.cgroup_parent,
+          .state_directory = request.state != nullptr ? request.state->path() : std::string(),
+          .caller_directory = request.caller_directory,
+          .uid_base = s.uid_base,
+          .export_dir = s.export_dir,
+          .stdin_open = request.stdin_open};
+}
+
+// What the plan refuses is a refusal of the document where the document asks for what no cell may have, and of the
+// machine where it can't be enforced here.
+void PlanInto(const RunRequest& request, const std::string& run_id, Prepared& prepared) {
+  const spec::CellDocument& document = *prepared.admission.bounded;
+  const plan::Settings settings = PlanSettings(request, run_id);
+  auto facts = sys::GatherHostFacts(plan::FactsNeeded(document, settings));
+  auto made = facts ? plan::MakePlan(document, settings, *facts) : std::unexpected(std::move(facts).error());
+  if (made) {
+    prepared.plan = std::move(*made);
+    prepared.planned = true;
+    return;
+  }
+  prepared.admission.plan_error = std::move(made).error();
+}
+
+std::string CellIdOf(const Admission& admission) {
+  return admission.document ? admission.document->spec.id : std::string(kDefaultCellId);
+}
+
+RunOutcome OutcomeOf(const RunRequest& request, const Admission& admission) {
+  RunOutcome out;
+  out.cell_id = CellIdOf(admission);
+  out.run_id = request.settings.run_id;
+  out.notes = admission.warnings;
+  if (!admission.admitted()) {
+    out.reason = Reason::kRefused;
+    out.refusal = admission.refusal;
+    out.message = admission.message;
+    for (const spec::Violation& v : admission.violations) out.violations.push_back({v.rule, v.pointer, v.message});
+  }
+  return out;
+}
+
+evidence::Machine ThisMachine() {
+  utsname name{};
+  ::uname(&name);
+  auto boot_id = sys::ReadFile(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64);
+  std::string id = boot_id ? std::move(*boot_id) : std::string();
+  while (id.ends_with('\n')) id.pop_back();
+  return {.boot_id = std::move(id), .kernel = name.release, .arch = name.machine};
+}
+
+RunOutcome StartFailed(RunOutcome out, std::string_view phase, base::Error error) {
+  out.reason = Reason::kStartFailed;
+  out.phase = phase;
+  out.message = std::move(error.message);
+  return out;
+}
+
+// The log of a refusal: leaf 0, what led to it, closing, seal.
+void RecordRefusal(EvidenceSession& evidence, const Admission& admission, RunOutcome& out) {
+  Recorder& recorder = evidence.recorder();
+  (void)recorder.OpenCoverage(event::Observer::kSupervisor, {"admission"});
+  (void)recorder.OpenCoverage(event::Observer::kLog, {"events.jsonl"});
+  for (const event::Draft& draft : admission.events) recorder.TryEmit(draft);
+  event::AdmissionRefused refused{.reason = admission.refusal, .run_id = out.run_id};
+  if (admission.document) {
+    refused.cell_id = admission.document->spec.id;
+    refused.spec_id = admission.document->spec.id;
+  }
+  for (const spec::Violation& v : admission.violations) refused.violations.push_back({v.rule, v.pointer, v.message});
+  recorder.TryEmit(event::AdmissionRefusedEvent(refused));
+  auto sealed =
+      evidence.Seal({.reason = Reason::kRefused, .required_sources = spec::RequiredSourcesOfRefusal()});
+  if (!sealed) {
+    out.notes.push_back("the refusal could not be sealed: " + sealed.error().message);
+    return;
+  }
+  out.evidence_size = sealed->size;
+  out.evidence_root = sealed->root;
+  out.evidence_complete = sealed->complete;
+}
+
+class OneRun {
+ public:
+  explicit OneRun(const RunRequest& request)
+      : request_(request), clock_(base::SystemClock()), began_(clock_.Boot()) {}
+
+  RunOutcome Do() {
+    prepared_.admission = Admit(request_, clock_);
+    out_ = OutcomeOf(request_, prepared_.admission);
+    if (out_.run_id.empty()) out_.run_id = MakeRunId(out_.cell_id, clock_.Wall(), RandomNumber());
+    if (!IsRunId(out_.run_id)) {
+      return StartFailed(std::move(out_), "admission",
+                         {base::ErrorKind::kInvalid, "run id " + base::Escape(out_.run_id) +
+                                                         ": allowed are 1 to 128 of A-Z a-z 0-9 . _ - beginning with a "
+                                                         "letter or digit"});
+    }
+    if (prepared_.admission.admitted()) PlanInto(request_, out_.run_id, prepared_);
+    RefuseWhatCannotBePlanned();
+    auto live = LiveEntry::Create(*request_.state, out_.run_id);
+    if (!live) return StartFailed(std::move(out_), "state", std::move(live).error());
+    if (auto noted = live->NoteRunDirectory(request_.state->path() + "/runs/" + out_.run_id); !noted) {
+      return StartFailed(std::move(out_), "state", std::move(noted).error());
+    }
+    auto evidence = EvidenceSession::Open(Inputs());
+    if (!evidence) return EvidenceUnavailable(std::move(evidence).error());
+    out_.evidence_dir = evidence->directory().path;
+    out_.notes.insert(out_.notes.end(), evidence->notes().begin(), evidence->notes().end());
+    if (evidence->made_deployment_key()) {
+      out_.notes.push_back(fmt::format("made a deployment key, {}/deployment.ed25519.pem; give {}/deployment.vkey to those "
+                                       "who shall verify",
+                                       request_.state->KeysPath(), request_.state->KeysPath()));
+    }
+    return out_.reason == Reason::kRefused ? Refuse(*evidence) : RunCell(*evidence, *live);
+  }
+
+ private:
+  static std::uint32_t RandomNumber() {
+    std::uint8_t bytes[4]{};
+    (void)crypto::FillRandom(bytes);
+    return static_cast<std::uint32_t>(bytes[0]) << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
+  }
+
+  void RefuseWhatCannotBePlanned() {
+    Admission& admission = prepared_.admission;
+    if (!admission.admitted() || prepared_.planned) return;
+    base::Error& error = *admission.plan_error;
+    const bool machine = error.kind == base::ErrorKind::kUnavailable;
+    if (machine) {
+      // Nothing about the document is wrong: the start fails, and says what would help.
+      out_.reason = Reason::kStartFailed;
+      out_.phase = "plan";
+    } else {
+      admission.refusal = "controls";
+      admission.violations.push_back({"plan", "", error.message});
+      admission.message = error.message;
+      out_.violations.push_back({"plan", "", error.message});
+      out_.refusal = admission.refusal;
+      out_.reason = Reason::kRefused;
+    }
+    out_.message = error.message;
+  }
+
+  EvidenceInputs Inputs() const {
+    const Admission& admission = prepared_.admission;
+    EvidenceInputs in{.state = request_.state,
+                      .clock = &clock_,
+                      .settings = &request_.settings,
+                      .machine = ThisMachine(),
+                      .init_path = request_.init_path};
+    if (admission.document) {
+      in.cell = CellRefOf(*admission.document, out_.run_id);
+      in.spec_digest = spec::CanonicalSpecHash(admission.document->spec);
+      in.ttl = std::chrono::seconds(admission.document->spec.lifetime.ttl_seconds);
+    } else {
+      in.cell = {.cell_id = out_.cell_id, .spec_id = out_.cell_id, .run_id = out_.run_id};
+    }
+    if (!request_.document_too_large) in.document = request_.document;
+    if (prepared_.planned) in.plan_json = prepared_.plan.ToJson();
+    in.policy_pack_digest = admission.policy_pack_digest;
+    return in;
+  }
+
+  // A refusal stays a refusal when its evidence can't be written; a run doesn't start without evidence.
+  RunOutcome EvidenceUnavailable(base::Error error) {
+    if (out_.reason == Reason::kRefused) {
+      out_.notes.push_back("no evidence of this refusal could be written: " + error.message);
+      return std::move(out_);
+    }
+    return StartFailed(std::move(out_), "evidence", std::move(error));
+  }
+
+  RunOutcome Refuse(EvidenceSession& evidence) {
+    if (evidence.sink_error()) out_.notes.push_back(evidence.sink_error()->message);
+    RecordRefusal(evidence, prepared_.admission, out_);
+    return std::move(out_);
+  }
+
+  RunOutcome RunCell(EvidenceSession& evidence, LiveEntry& live) {
+    out_.plan_digest = prepared_.plan.Digest();
+    out_.backend = prepared_.plan.backend;
+    for (const std::string& warning : prepared_.plan.warnings) out_.notes.push_back(warning);
+    if (!prepared_.plan.working_directory_hint.empty()) out_.notes.push_back(prepared_.plan.working_directory_hint);
+    const auto native = backend::MakeNativeBackend();
+    return CellRun({.request = &request_,
+                    .admission = &prepared_.admission,
+                    .plan = &prepared_.plan,
+                    .clock = &clock_,
+                    .backend = native.get(),
+                    .evidence = &evidence,
+                    .live = &live,
+                    .began = began_},
+                   std::move(out_))
+        .Execute();
+  }
+
+  const RunRequest& request_;
+  const base::Clock& clock_;
+  base::BootTime began_;
+  Prepared prepared_;
+  RunOutcome out_;
+};
+
+}  // namespace
+
+RunOutcome Run(const RunRequest& request) {
+  // What a killed supervisor left is removed first; failing at that stops nobody.
+  (void)CollectGarbage(*request.state);
+  return OneRun(request).Do();
+}
+
+PlanResult MakePlanOnly(const RunRequest& request) {
+  Prepared prepared{.admission = Admit(request, base::SystemClock())};
+  PlanResult result;
+  result.outcome = OutcomeOf(request, prepared.admission);
+  if (!prepared.admission.admitted()) return result;
+  PlanInto(request, request.settings.run_id, prepared);
+  if (!prepared.planned) {
+    const base::Error& error = *prepared.admission.plan_error;
+    result.outcome = StartFailed(std::move(result.outcome), "plan", error);
+    if (error.kind != base::ErrorKind::kUnavailable) {
+      result.outcome.reason = Reason::kRefused;
+      result.outcome.refusal = "controls";
+      result.outcome.violations.push_back({"plan", "", error.message});
+    }
+    return result;
+  }
+  result.plan = std::move(prepared.plan);
+  result.planned = true;
+  result.outcome.reason = Reason::kCompleted;
+  result.outcome.plan_digest = result.plan.Digest();
+  return result;
+}
+
+}  // namespace cell
