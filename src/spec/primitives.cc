@@ -72,7 +72,6 @@ bool IsAbsolutePath(std::string_view text) {
 }
 
 std::optional<Semver> ParseSemver(std::string_view text) {
-  Semver version;
   const auto major = TakeNumber(text);
   if (!major || !text.starts_with('.')) return std::nullopt;
   text.remove_prefix(1);
