@@ -30,9 +30,13 @@ Object& Object::Add(std::string_view name, std::string_view text) {
 Object& Object::Add(std::string_view name, const std::vector<std::string>& texts) { return Raw(name, ArrayOf(texts)); }
 
 Object& Object::AddCut(std::string_view name, std::string_view text, std::size_t max_bytes) {
-  if (text.size() <= max_bytes) return Add(name, text);
+  std::string quoted = Quoted(CutUtf8(text, max_bytes));
+  if (text.size() <= max_bytes && quoted.size() <= max_bytes + 2) return Raw(name, quoted);
   MarkTruncated();
-  return Add(name, std::string(CutUtf8(text, max_bytes)) + "…");
+  // Escaping makes at most six bytes of one.
+  if (quoted.size() > max_bytes + 2) quoted = Quoted(CutUtf8(text, max_bytes / 6));
+  quoted.insert(quoted.size() - 1, "…");
+  return Raw(name, quoted);
 }
 
 Object& Object::AddCut(std::string_view name, const std::vector<std::string>& json_values) {

@@ -39,7 +39,8 @@ class Object {
   Object& AddOrNull(std::string_view name, const std::optional<T>& value) {
     return value ? Add(name, *value) : Raw(name, "null");
   }
-  // Text that may be long: cut at a UTF-8 boundary to `max_bytes` and "…", the object then says `truncated`.
+  // Text that may be long: cut at a UTF-8 boundary, so that it takes about `max_bytes` in JSON, and "…"; the object then
+  // says `truncated`.
   Object& AddCut(std::string_view name, std::string_view text, std::size_t max_bytes = kMaxText);
   Object& AddCut(std::string_view name, const std::optional<std::string>& text, std::size_t max_bytes = kMaxText) {
     return text ? AddCut(name, std::string_view(*text), max_bytes) : *this;

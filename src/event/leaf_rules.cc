@@ -64,4 +64,13 @@ base::Result<> CheckDraft(const Draft& draft, std::uint64_t index) {
   return lane == Lane::kClaimed ? CheckClaim(draft, tree->root()) : CheckDerived(draft, tree->root(), index);
 }
 
+bool IsDenial(const Draft& draft) {
+  if (draft.type == kDnsQuery || draft.type == kNetworkFlowDecision) {
+    return draft.data.contains(R"("decision":"deny")");
+  }
+  if (draft.type == kL7EgressDecision) return draft.data.contains(R"("action":"deny")");
+  return draft.type == kAdmissionRefused || draft.type == kPolicyRejected || draft.type == kAuthzRejected ||
+         draft.type == kSecretDenied || draft.type == kDnsQueryRefused;
+}
+
 }  // namespace event

@@ -14,4 +14,8 @@ namespace event {
 // In debug builds also data that is not in JCS form.
 base::Result<> CheckDraft(const Draft& draft, std::uint64_t index);
 
+// True for an event that tells of a denial, whose checkpoint may not wait: refusals at admission, denied secrets, and
+// decisions whose `decision` or `action` is deny.
+bool IsDenial(const Draft& draft);
+
 }  // namespace event

@@ -225,6 +225,7 @@ base::Result<LeafIndex> RunLog::Append(const Draft& draft) {
   auto index = allowed ? state_->Append(draft) : std::unexpected(std::move(allowed).error());
   state_->Count(draft.observer, index.has_value());
   if (!index) return index;
+  if (IsDenial(draft)) HurryCheckpoint();
   if (state_->events.unwritten() >= kGatherBytes || state_->options.clock->Boot() - state_->last_write >= kGatherFor) {
     TRY(state_->Flush());
   }

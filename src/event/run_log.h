@@ -65,7 +65,7 @@ class RunLog {
   base::Result<> Checkpoint();
   // When the next checkpoint is due by the 256-event, 250 ms and 10-ms-after-a-denial rules; nullopt when nothing is new.
   std::optional<base::BootTime> CheckpointDue() const;
-  // Asks for a checkpoint within 10 ms: call after a denial was appended.
+  // Asks for a checkpoint within 10 ms. Append does it after an event that tells of a denial.
   void HurryCheckpoint();
 
   LeafIndex size() const;

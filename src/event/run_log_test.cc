@@ -192,6 +192,21 @@ TEST_F(RunLogTest, CheckpointIsDueAfterAQuarterSecondTenMillisecondsAfterADenial
   EXPECT_THAT(log.last_note(), testing::StartsWith("d.example/runs/r1\n257\n"));
 }
 
+TEST_F(RunLogTest, DenialHurriesItsCheckpointByItself) {
+  RunLog log = Make();
+  ASSERT_TRUE(log.Append(Opened()));
+  Draft flow{.type = kNetworkFlowDecision, .source = kSourceSupervisor, .observer = Observer::kGateFlow};
+  flow.data = R"({"decision":"allow"})";
+  ASSERT_TRUE(log.Append(flow));
+  EXPECT_EQ(log.CheckpointDue(), clock_.boot + milliseconds(250));
+  flow.data = R"({"decision":"deny"})";
+  ASSERT_TRUE(log.Append(flow));
+  EXPECT_EQ(log.CheckpointDue(), clock_.boot + milliseconds(10));
+  ASSERT_TRUE(log.Checkpoint());
+  ASSERT_TRUE(log.Append({.type = kSecretDenied, .source = kSourceSupervisor, .data = "{}"}));
+  EXPECT_EQ(log.CheckpointDue(), clock_.boot + milliseconds(10));
+}
+
 TEST_F(RunLogTest, SinksAreToldOnlyWhatTheKernelHolds) {
   Seen seen;
   RunLog log = Make();
