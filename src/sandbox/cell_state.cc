@@ -97,12 +97,30 @@ base::Result<std::optional<CellEvent>> Cell::State::ReadReport() {
 
 bool Cell::State::End(milliseconds deadline) {
   if (!outer || reaped) return true;
-  (void)sys::PidfdSendSignal(outer.get(), SIGKILL);
-  const auto ended = sys::WaitEnd(outer.get(), deadline);
-  if (!ended || !*ended) return false;
-  (void)sys::WaitId(outer.get(), WEXITED | WNOHANG);  // the program may have chosen not to have zombies
-  reaped = true;
-  return true;
+  const auto killed = sys::PidfdSendSignal(outer.get(), SIGKILL);
+  if (!killed) {
+    // Without the signal there is still the death pipe.
+    Forget(channels.report);
+    Forget(channels.control);
+    Forget(channels.barrier);
+  }
+  constexpr int kAttempts = 3;  // a call that failed for want of a resource may do better the next time
+  bool ended = false;
+  for (int i = 0; i < kAttempts && !ended; ++i) {
+    const auto waited = sys::WaitEnd(outer.get(), deadline);
+    ended = waited && *waited;
+    if (waited && !*waited) return false;
+  }
+  if (ended) Reap();
+  return ended;
+}
+
+void Cell::State::Reap() {
+  // A program that chose to have no zombies (SIGCHLD ignored) gets ECHILD, which is as good.
+  for (int i = 0; i < 3 && !reaped; ++i) {
+    const auto end = sys::WaitId(outer.get(), WEXITED | WNOHANG);
+    reaped = end || end.error().os_errno == ECHILD;
+  }
 }
 
 Cell::State::~State() { End(kDestructorDeadline); }
@@ -169,8 +187,7 @@ base::Result<std::optional<CellEvent>> Cell::ReadEvent() {
   event = TRY(state.ReadReport());
   if (event) return event;
   if (outer_ended && *outer_ended) {
-    (void)sys::WaitId(state.outer.get(), WEXITED | WNOHANG);
-    state.reaped = true;
+    state.Reap();
     state.gone_told = true;
     (void)state.events->Remove(state.outer.get());
     state.Forget(state.channels.barrier);

@@ -42,6 +42,8 @@ struct Cell::State {
   void Forget(base::UniqueFd& channel);
   // SIGKILL to outer init and wait; true when it is gone and reaped.
   bool End(std::chrono::milliseconds deadline);
+  // Takes the exit status of outer init, which has ended.
+  void Reap();
 };
 
 }  // namespace sandbox

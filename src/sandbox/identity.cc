@@ -53,7 +53,8 @@ base::Result<base::UniqueFd> MakeMapNamespace(const IdPair& ids) {
   };
   auto name = finish();
   leash.write.Reset();
-  TRY(sys::WaitId(child.pidfd.get(), WEXITED));
+  auto ended = sys::WaitId(child.pidfd.get(), WEXITED);
+  if (!ended) TRY(sys::WaitId(child.pidfd.get(), WEXITED));  // a zombie is worse than a second try
   return name;
 }
 

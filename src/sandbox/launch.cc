@@ -288,8 +288,9 @@ base::Result<Cell> Cell::Launch(LaunchOptions options) {
   auto go = LetChildGo(state->channels, state->outer_pid, options, hidden);
   if (!go) return std::unexpected(AtPhase(std::move(go).error(), StartPhase::kIds));
   StartWatch watch(state->channels, state->outer.get(), phase, options.phase_deadline);
-  const pid_t leader = TRY(watch.AwaitReady(state->terminal));
-  auto held = state->Hold(leader);
+  auto leader = watch.AwaitReady(state->terminal);
+  if (!leader) return std::unexpected(AtPhase(std::move(leader).error(), phase.Read()));
+  auto held = state->Hold(*leader);
   if (!held) return std::unexpected(AtPhase(std::move(held).error(), StartPhase::kBarrier));
   return Cell(std::move(state));
 }

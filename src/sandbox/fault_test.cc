@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// A start in which any one system call fails, or kills the supervisor. Links the lying twin of the sys room.
+#include <errno.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sandbox/cell_fixture.h"
+#include "sandbox/launch.h"
+#include "sys/fault.h"
+#include "sys/file.h"
+#include "sys/process.h"
+
+namespace sandbox {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::PlanFor;
+
+// A launch that is given up at the barrier.
+base::Result<> LaunchOnce(const plan::Plan& plan) {
+  LaunchOptions options = testing::OptionsFor(plan, {});
+  options.phase_deadline = milliseconds(3000);
+  auto cell = Cell::Launch(std::move(options));
+  if (!cell) return std::unexpected(std::move(cell).error());
+  return {};
+}
+
+// How many calls a start makes, and every how many of them are tried: all with CELLOS_FAULTS=all.
+std::uint64_t CallsOfAStart(const plan::Plan& plan) {
+  sys::fault::Arm(0, 0);
+  EXPECT_TRUE(LaunchOnce(plan));
+  return sys::fault::Count();
+}
+std::uint64_t Stride() { return getenv("CELLOS_FAULTS") != nullptr ? 1 : 7; }
+
+TEST(Fault, EveryCallOfAStartMayFailAndNothingIsLeft) {
+  const plan::Plan plan = PlanFor({"true"});
+  ASSERT_TRUE(LaunchOnce(plan));  // what is made once per process
+  const std::string before = testing::Inventory();
+  const std::uint64_t calls = CallsOfAStart(plan);
+  ASSERT_GT(calls, 200u);
+  const int errors[] = {ENOSPC, EMFILE, ENOMEM, EPERM};
+  std::size_t failed = 0, offset = 0;
+  for (const int error : errors) {
+    for (std::uint64_t at = 1 + offset++; at <= calls; at += Stride()) {
+      sys::fault::Arm(at, error);
+      const auto started = LaunchOnce(plan);
+      sys::fault::Disarm();
+      if (!started) {
+        ++failed;
+        EXPECT_FALSE(started.error().step.empty()) << at << " " << started.error().message;
+        EXPECT_FALSE(started.error().message.empty());
+      }
+      ASSERT_EQ(testing::Inventory(), before) << "call " << at << " failing with " << error;
+    }
+  }
+  EXPECT_GT(failed, calls / Stride());
+}
+
+TEST(Fault, AnInterruptionOfAnyCallIsNotSeen) {
+  const plan::Plan plan = PlanFor({"true"});
+  const std::uint64_t calls = CallsOfAStart(plan);
+  for (std::uint64_t at = 1; at <= calls; at += Stride()) {
+    sys::fault::Arm(at, EINTR);
+    const auto started = LaunchOnce(plan);
+    sys::fault::Disarm();
+    EXPECT_TRUE(started) << at << " " << started.error().message;
+  }
+}
+
+// The supervisor, or its child, is killed at each step: nothing of the cell outlives it.
+TEST(Fault, AKillAtAnyStepLeavesNoProcess) {
+  const plan::Plan plan = PlanFor({"true"});
+  const std::uint64_t calls = CallsOfAStart(plan);
+  for (std::uint64_t at = 1; at <= calls; at += Stride()) {
+    // The descendants of a killed process come to us, so that none is missed.
+    ASSERT_TRUE(sys::Prctl(36 /* PR_SET_CHILD_SUBREAPER */, 1));
+    const pid_t supervisor = fork();
+    if (supervisor == 0) {
+      sys::fault::Arm(at, sys::fault::kKill);
+      (void)LaunchOnce(plan);
+      _exit(0);
+    }
+    waitpid(supervisor, nullptr, 0);
+    bool empty = false;
+    for (int i = 0; i < 400 && !empty; ++i) {
+      while (waitpid(-1, nullptr, WNOHANG | __WALL) > 0) {
+      }
+      empty = waitpid(-1, nullptr, WNOHANG | __WALL) < 0 && errno == ECHILD;
+      if (!empty) usleep(5000);
+    }
+    EXPECT_TRUE(empty) << "a process outlived the kill at call " << at;
+  }
+}
+
+}  // namespace
+}  // namespace sandbox
