@@ -39,6 +39,10 @@ claim "a cell runs with every limit" 0 \
   env CELLOS_RUN_ID=whole "$cellos" run --memory 64M --cpus 1 --pids 32 --scratch 16M --json -- sh -c 'test "$(id -u)" = 1000'
 claim "its evidence is verified" 0 "$cellos" verify whole
 claim "the log holds the limit as read back" 0 grep -q '"memory.max":"67108864"' "$CELLOS_STATE_DIR/runs/whole/events.jsonl"
+mkdir granted && echo hello >granted/file
+claim "grants are read and written as their owner" 0 "$cellos" run --rw granted:/g -- \
+  sh -c 'grep -qx hello /g/file && echo new >/g/new && test "$(stat -c %u /g/file)" = 1000'
+claim "what was written is the owner's" 0 sh -c 'test "$(stat -c %u granted/new)" = "$(id -u)"'
 claim "too much memory ends the cell" 137 "$cellos" run --memory 32M -- sh -c 'x=$(head -c 200000000 /dev/zero | tr "\\0" x); echo ${#x}'
 claim "processes stop at their limit" 0 "$cellos" run --pids 16 --timeout 20s -- \
   bash -c '(for i in {1..40}; do sleep 2 & done) 2>/tmp/e; read -r e </tmp/e; [[ $e == *fork*unavailable* ]]'
