@@ -77,7 +77,7 @@ constexpr OptionRow kOptions[] = {
     {"--json", "", kOther, "print JSON", Bit(Command::kPlan) | Bit(Command::kVerify) | Bit(Command::kLs) |
      Bit(Command::kDoctor), &Options::json},
     {"--key", "VKEY|FILE", kOther, "trust this key: a verifier key, or a file with one or with a PEM public key; repeatable",
-     Bit(Command::kVerify), &Options::keys},
+     Bit(Command::kVerify) | Bit(Command::kShow), &Options::keys},
     {"--leaf", "FILE", kOther, "the argument is a proof; FILE holds the event it proves", Bit(Command::kVerify),
      &Options::leaf},
     {"--name", "NAME", kOther, "name of this deployment, as it stands in signatures", Bit(Command::kKeygen),
@@ -93,7 +93,7 @@ constexpr CommandRow kCommands[kCommandCount] = {
     {"run", "[options] -- CMD…", "run a command in a cell and leave sealed evidence of it", 0, 0, true},
     {"plan", "[options] -- CMD…", "print what a run would do, and do nothing", 0, 0, true},
     {"verify", "RUN|DIR|BUNDLE", "check the evidence of a run, offline", 1, 1, false},
-    {"show", "RUN", "tell what happened in a run", 1, 1, false},
+    {"show", "RUN|DIR|BUNDLE", "tell what happened in a run", 1, 1, false},
     {"ls", "", "list the runs of this machine", 0, 0, false},
     {"stop", "RUN", "end a running cell", 1, 1, false},
     {"keygen", "", "make the keys that sign this machine's evidence", 0, 0, false},

@@ -82,9 +82,9 @@ std::expected<void, UsageError> ParseWith(const std::vector<std::string>& words,
     for (const auto& option : OptionTable()) {
       if ((option.commands >> static_cast<unsigned>(options.command) & 1) != 0) Register(app, option, options);
     }
-    app.add_option("arguments", options.positional)->allow_extra_args(false)->expected(1)->multi_option_policy(
-        CLI::MultiOptionPolicy::TakeAll);
+    app.allow_extras();  // unknown options were told already: what is left are arguments
     app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // CLI11 takes them from the back
+    options.positional = app.remaining();
   } catch (const CLI::ParseError& error) {
     return Usage(Explain(error), row.name);
   }
