@@ -133,6 +133,7 @@ struct AuthorityDerivation {
   std::vector<DerivationStep> derivation_steps;
   Capability leaf_capability;
   GrantorSignature grantor_signature;
+  std::optional<std::string> spec_hash, not_after;  // signed where given
 };
 
 enum class ResolverProtocol : std::uint8_t { kDo53Udp, kDo53Tcp, kDot, kDoh, kDoq };

@@ -120,7 +120,10 @@ constexpr FieldRow kAuthorityDerivation[] = {
     Row<&AuthorityDerivation::derivation_steps>("derivationSteps", kDefault,
                                                 "Each narrows, the last ends at the leaf; default []"),
     Row<&AuthorityDerivation::leaf_capability>("leafCapability", kRequired, "What the cell gets, at most"),
-    Row<&AuthorityDerivation::grantor_signature>("grantorSignature", kRequired, "Over leaf, parent run and role"),
+    Row<&AuthorityDerivation::grantor_signature>("grantorSignature", kRequired, "Over leaf, parent run, role, specHash and notAfter"),
+    Row<&AuthorityDerivation::spec_hash>("specHash", kSkipNull,
+                                         "Canonical hash of the one spec it is for, taken without this token"),
+    Row<&AuthorityDerivation::not_after>("notAfter", kSkipNull, "End of its life, RFC 3339, inclusive"),
 };
 constexpr FieldRow kDnssec[] = {
     Row<&Dnssec::validate>("validate", kDefault, "Default true"),

@@ -7,6 +7,7 @@
 #include "base/encoding.h"
 #include "json/writer.h"
 #include "spec/cell_tables.h"
+#include "spec/document.h"
 #include "spec/reading.h"
 #include "spec/validate_parts.h"
 
@@ -79,7 +80,12 @@ std::string DerivationPayload(const AuthorityDerivation& token) {
   }
   out += "],\"secretRefs\":";
   Codec<std::vector<std::string>>::Encode(token.leaf_capability.secret_refs, out);
-  out += "},\"parentRunId\":";
+  out += '}';
+  if (token.not_after) {
+    out += ",\"notAfter\":";
+    json::AppendString(out, *token.not_after);
+  }
+  out += ",\"parentRunId\":";
   if (token.parent_run_id) {
     json::AppendString(out, *token.parent_run_id);
   } else {
@@ -87,6 +93,10 @@ std::string DerivationPayload(const AuthorityDerivation& token) {
   }
   out += ",\"roleRoot\":";
   json::AppendString(out, token.role_root);
+  if (token.spec_hash) {
+    out += ",\"specHash\":";
+    json::AppendString(out, *token.spec_hash);
+  }
   out += '}';
   return out;
 }
@@ -127,12 +137,33 @@ std::optional<DocumentError> JudgeScope(const AuthorityDerivation& token, Scoped
                        "found null, a universal token; required is the run it was derived in"};
 }
 
-DerivationVerdict JudgeDerivation(const CellDocument& document, const KeyRing& role_keys, bool required) {
+std::string SpecHashWithoutToken(const CellSpec& spec) {
+  CellSpec bare = spec;
+  bare.authority.authority_derivation.reset();
+  return CanonicalSpecHash(bare);
+}
+
+DerivationVerdict JudgeDerivation(const CellDocument& document, const KeyRing& role_keys, bool required,
+                                  std::optional<Time> now) {
   const auto& token = document.spec.authority.authority_derivation;
-  if (token) return VerifyDerivation(*token, document.spec.authority, role_keys);
-  if (!required) return {};
-  return {DerivationResult::kMissingToken, 0, 0,
-          {"missing_derivation", std::string(kToken), "found none; this deployment requires a derivation token"}};
+  if (!token) {
+    if (!required) return {};
+    return {DerivationResult::kMissingToken, 0, 0,
+            {"missing_derivation", std::string(kToken), "found none; this deployment requires a derivation token"}};
+  }
+  auto verdict = VerifyDerivation(*token, document.spec.authority, role_keys);
+  if (verdict.result != DerivationResult::kValid) return verdict;
+  if (token->spec_hash && *token->spec_hash != SpecHashWithoutToken(document.spec)) {
+    return Invalid("other_spec", "/specHash",
+                   fmt::format("found the hash of another spec, \"{}\"", base::Escape(*token->spec_hash, 80)));
+  }
+  if (!token->not_after) return verdict;
+  const auto end = ParseTime(*token->not_after);
+  if (!end) return Invalid("bad_time", "/notAfter", "found no RFC 3339 time");
+  if (now && *now <= *end) return verdict;
+  verdict = Invalid("expired", "/notAfter", fmt::format("found a token that ended at {}", base::Escape(*token->not_after, 80)));
+  verdict.result = DerivationResult::kExpiredToken;
+  return verdict;
 }
 
 }  // namespace spec

@@ -11,6 +11,7 @@
 #include "spec/cell_document.h"
 #include "spec/document_error.h"
 #include "spec/keys_file.h"
+#include "spec/timestamp.h"
 
 namespace spec {
 
@@ -21,6 +22,7 @@ enum class DerivationResult : std::uint8_t {
   kExceedsGrantorEgress,
   kExceedsGrantorSecrets,
   kMissingToken,
+  kExpiredToken,
 };
 
 struct DerivationVerdict {
@@ -28,14 +30,15 @@ struct DerivationVerdict {
   // kExceeds…: how many rules or secrets the document declares, and how many the leaf claims.
   std::size_t declared = 0, claimed = 0;
   // Unless kValid: unknown_algorithm, step_not_narrowing, exceeds_authority, unknown_role, bad_base64, bad_key_length, bad_key,
-  // bad_signature_length, signature_mismatch; the pointer is into the cell document.
+  // bad_signature_length, signature_mismatch, missing_derivation, other_spec, bad_time, expired; the pointer is into the cell
+  // document.
   DocumentError error;
 };
 
 // The members of one standalone token, strict.
 std::expected<AuthorityDerivation, DocumentError> ParseDerivationToken(std::string_view text);
 
-// The signed bytes: form V of leafCapability, parentRunId and roleRoot.
+// The signed bytes: form V of leafCapability, parentRunId, roleRoot and, where given, notAfter and specHash.
 std::string DerivationPayload(const AuthorityDerivation& token);
 
 // The checks in their order: algorithm and narrowing of the steps; leaf within the authority; role known; key; signature.
@@ -46,7 +49,12 @@ DerivationVerdict VerifyDerivation(const AuthorityDerivation& token, const Autho
 enum class ScopedTokens : std::uint8_t { kRequired, kOptional };
 std::optional<DocumentError> JudgeScope(const AuthorityDerivation& token, ScopedTokens scoped);
 
-// The whole of admission's step for `document`: kMissingToken only where `required`.
-DerivationVerdict JudgeDerivation(const CellDocument& document, const KeyRing& role_keys, bool required);
+// What a token's specHash is compared with: the canonical hash of `spec` without its derivation token.
+std::string SpecHashWithoutToken(const CellSpec& spec);
+
+// The whole of admission's step for `document`: VerifyDerivation, then specHash and notAfter where the token has them.
+// kMissingToken only where `required`. Without `now` a token that has an end is expired.
+DerivationVerdict JudgeDerivation(const CellDocument& document, const KeyRing& role_keys, bool required,
+                                  std::optional<Time> now = std::nullopt);
 
 }  // namespace spec

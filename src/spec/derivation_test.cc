@@ -88,6 +88,25 @@ TEST(Derivation, BoundsTheCellToItsLeaf) {
   EXPECT_THAT(BeyondLeaf(bounded), ElementsAre("/spec/identity/secretRef"));
 }
 
+TEST(Derivation, BindsToOneSpecAndEndsWhereItSays) {
+  const base::Bytes seed(32, 0x42);
+  const auto key = crypto::SigningKey::FromSeed(seed);
+  ASSERT_TRUE(key);
+  auto document = Document("");
+  AuthorityDerivation& token = *document.spec.authority.authority_derivation;
+  const auto sign = [&] { token.grantor_signature.bytes = base::Base64Encode(key->Sign(DerivationPayload(token))); };
+  const auto judge = [&](std::string_view now) { return JudgeDerivation(document, *ParseAuthorityKeysFile(kKeys), true, ParseTime(now)); };
+  token.spec_hash = SpecHashWithoutToken(document.spec);
+  token.not_after = "2031-01-01T00:00:00Z";
+  EXPECT_EQ(judge("2030-01-01T00:00:00Z").error.error_class, "signature_mismatch");
+  sign();
+  EXPECT_EQ(judge("2030-01-01T00:00:00Z").result, DerivationResult::kValid);
+  EXPECT_EQ(judge("2031-01-01T00:00:01Z").result, DerivationResult::kExpiredToken);
+  EXPECT_EQ(JudgeDerivation(document, *ParseAuthorityKeysFile(kKeys), true).result, DerivationResult::kExpiredToken);
+  document.spec.id = "b";
+  EXPECT_EQ(judge("2030-01-01T00:00:00Z").error.error_class, "other_spec");
+}
+
 TEST(AuthorityKeys, AreStandardBase64WithPadding) {
   EXPECT_TRUE(ParseAuthorityKeysFile(kKeys));
   EXPECT_EQ(ParseAuthorityKeysFile(R"({"r":"IVL40Zt5HSRFMkLhXy6rbLfP-ntqXtMAl5YOBpiB2xI"})").error().error_class, "bad_base64");
