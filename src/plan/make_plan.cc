@@ -145,6 +145,13 @@ base::Result<> JudgeMachine(const Plan& plan) {
   return {};
 }
 
+// What the machine lacks ends the start and not the planning: the refusal needs a plan for its evidence.
+base::Result<> NoteUnavailable(base::Result<> step, Plan& plan) {
+  if (step || step.error().kind != base::ErrorKind::kUnavailable) return step;
+  if (plan.unavailable.empty()) plan.unavailable = std::move(step).error().message;
+  return {};
+}
+
 void PlanWarnings(const std::vector<PlannedGrant>& grants, Plan& plan) {
   if (plan.facts.supplementary_groups) {
     plan.warnings.push_back("your supplementary groups can't be dropped by an ordinary user; they stay in force for "
@@ -185,7 +192,7 @@ base::Result<Plan> MakePlan(const spec::CellDocument& document, const Settings& 
                             const base::HostFacts& facts) {
   Plan plan;
   plan.facts = facts;
-  TRY(JudgeMachine(plan));
+  TRY(NoteUnavailable(JudgeMachine(plan), plan));
   TRY(JudgeProgram(document, settings, facts));
   const std::vector<PlannedGrant> grants = TRY(JudgeGrants(document, facts));
 
@@ -201,7 +208,7 @@ base::Result<Plan> MakePlan(const spec::CellDocument& document, const Settings& 
   PlanExports(document, plan);
   TRY(PlanWorkingDirectory(document, grants, plan));
   PlanMounts(document, grants, plan);
-  TRY(PlanLimits(document, settings, plan));
+  TRY(NoteUnavailable(PlanLimits(document, settings, plan), plan));
   plan.seccomp = WorkloadFilter();
   plan.guard_seccomp = GuardFilter();
   plan.oom_score_adj = std::max(500, facts.oom_score_adj);

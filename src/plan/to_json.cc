@@ -169,6 +169,7 @@ std::string Plan::ToJson() const {
   Number(out, "timeLimitMs", static_cast<std::uint64_t>(time_limit.count()));
   out.Key("timeLimitSource").String(time_limit_source);
   Number(out, "ttlSeconds", static_cast<std::uint64_t>(ttl.count()));
+  if (!unavailable.empty()) out.Key("unavailable").String(unavailable);
   Number(out, "version", 1);
   Strings(out, "warnings", warnings);
   out.Key("workingDirectory").String(working_directory);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The plan for a human: what the cell gets, then what it may use, then what is lost. Every text from outside is escaped.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/encoding.h"
@@ -51,6 +53,15 @@ std::string Describe(const Mount& mount) {
   return {};
 }
 
+// Made only for something to be mounted on: plan.json has it, a reader doesn't need it.
+bool IsOnlyAPlace(const Mount& mount, const std::vector<Mount>& mounts) {
+  if (mount.kind == Mount::Kind::kDirectory) return true;
+  if (mount.kind != Mount::Kind::kFile || !mount.content.empty()) return false;
+  return std::any_of(mounts.begin(), mounts.end(), [&mount](const Mount& other) {
+    return &other != &mount && other.target == mount.target;
+  });
+}
+
 std::string Ids(const Plan& plan) {
   if (plan.ids_from_range) return fmt::format("one host id of the range from {} on", plan.uid_base);
   return fmt::format("the caller's {}:{}", plan.facts.uid, plan.facts.gid);
@@ -82,6 +93,7 @@ void AppendLists(const Plan& plan, std::string& out) {
   for (const NotEnforced& item : plan.not_enforced) {
     line("not enforced", fmt::format("{}: {}", item.control, base::Escape(item.why, 400)));
   }
+  if (!plan.unavailable.empty()) line("refused", base::Escape(plan.unavailable, 400));
   for (const std::string& warning : plan.warnings) line("warning", base::Escape(warning, 400));
   std::string sources;
   for (const std::string& source : plan.required_sources) sources.append(sources.empty() ? "" : ", ").append(source);
@@ -116,7 +128,10 @@ std::string Plan::ToText() const {
     line("rlimit", fmt::format("{} {} (hard {})", limit.name, Number(limit.soft), Number(limit.hard)));
   }
   line("oom score", fmt::format("{}", oom_score_adj));
-  for (const Mount& mount : mounts) line("mount", fmt::format("{:<24} {}", base::Escape(mount.target), Describe(mount)));
+  for (const Mount& mount : mounts) {
+    if (IsOnlyAPlace(mount, mounts)) continue;
+    line("mount", fmt::format("{:<24} {}", base::Escape(mount.target), Describe(mount)));
+  }
   line("privileges", "no capability in any set, no new privileges, securebits locked, own session and keyring");
   line("filter", fmt::format("workload: {} bytes, sha256 {}", seccomp.size(), crypto::Hex(crypto::Sha256Of(seccomp))));
   line("filter", fmt::format("guard: {} bytes, sha256 {}", guard_seccomp.size(),

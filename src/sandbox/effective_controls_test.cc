@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 
 #include <gmock/gmock.h>
@@ -136,6 +137,61 @@ TEST(EffectiveControls, ShowTheInodeOfEachGrant) {
   ASSERT_NE(row, controls.mounts.end());
   EXPECT_TRUE(HasFlag(row->flags, "ro"));
   std::filesystem::remove_all(name);
+}
+
+TEST(Grants, ProtectedFilesAndTheStateDirectoryHoldInARealCell) {
+  namespace fs = std::filesystem;
+  std::string name = fs::temp_directory_path() / "cellos_grants_XXXXXX";
+  ASSERT_NE(mkdtemp(name.data()), nullptr);
+  const fs::path job = fs::canonical(name) / "job";
+  fs::create_directories(job / ".git/hooks");
+  fs::create_directories(job / "state/keys");
+  std::ofstream(job / "state/keys/secret") << "key";
+  std::ofstream(job / ".git/config") << "[core]";
+  std::ofstream(job / ".bashrc") << "true";
+
+  spec::CellDocument document = Document();
+  document.spec.run->argv = {"/bin/sh", "-c",
+                             "cd /job; echo x >.git/hooks/pre-commit; mv .git moved; rmdir .git/hooks; echo x >.bashrc; "
+                             "rm .bashrc; mv .bashrc moved; echo x >.git/config; ln -f main .git/config; "
+                             "echo fine >.git/HEAD; echo fine >main; ls -A state"};
+  document.spec.authority.filesystem = spec::FilesystemAuthority{.grant = spec::FilesystemGrant{{}, {{job, "/job"}}}};
+  plan::Settings settings{.run_id = "grants-1", .state_directory = job / "state", .uid_base = 0x6f000000};
+  auto facts = sys::GatherHostFacts(plan::FactsNeeded(document, settings));
+  ASSERT_TRUE(facts) << facts.error().message;
+  facts->cgroup = {};
+  const auto plan = plan::MakePlan(document, settings, *facts);
+  ASSERT_TRUE(plan) << plan.error().message;
+  const auto outcome = testing::RunCell(*plan);
+  ASSERT_TRUE(outcome) << outcome.error().message;
+
+  EXPECT_EQ(outcome->out, "") << "the state directory is seen";
+  EXPECT_FALSE(fs::exists(job / "moved")) << outcome->err;
+  EXPECT_TRUE(fs::is_empty(job / ".git/hooks"));
+  EXPECT_EQ(fs::file_size(job / ".bashrc"), 4u);
+  EXPECT_EQ(fs::file_size(job / ".git/config"), 6u);
+  EXPECT_TRUE(fs::exists(job / ".git/HEAD")) << "the rest stays writable: " << outcome->err;
+  EXPECT_TRUE(fs::exists(job / "main"));
+  EXPECT_TRUE(fs::exists(job / "state/keys/secret"));
+  fs::remove_all(name);
+}
+
+TEST(Grants, AFileThatWasReplacedAfterThePlanEndsTheStart) {
+  namespace fs = std::filesystem;
+  std::string name = fs::temp_directory_path() / "cellos_swap_XXXXXX";
+  ASSERT_NE(mkdtemp(name.data()), nullptr);
+  const fs::path root = fs::canonical(name);
+  fs::create_directories(root / "granted");
+  fs::create_directories(root / "other");
+  spec::CellDocument document = Document();
+  document.spec.authority.filesystem =
+      spec::FilesystemAuthority{.grant = spec::FilesystemGrant{{{root / "granted", "/g"}}, {}}};
+  const plan::Plan plan = PlanOf(document);
+  fs::rename(root / "granted", root / "aside");
+  fs::create_directory_symlink(root / "other", root / "granted");
+  const auto outcome = testing::RunCell(plan);
+  fs::remove_all(name);
+  ASSERT_FALSE(outcome);
 }
 
 struct Lie {

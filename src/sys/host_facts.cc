@@ -101,23 +101,6 @@ void AddIfPresent(int directory, std::size_t grant, std::string relative, std::v
                  .inode = status->st_ino});
 }
 
-base::Result<> FindProtectedFiles(std::size_t first_writable, base::HostFacts& facts) {
-  for (std::size_t i = first_writable; i < facts.grants.size(); ++i) {
-    const base::ResolvedPath& grant = facts.grants[i];
-    if (grant.kind != base::FileKind::kDirectory) continue;
-    const base::UniqueFd directory = TRY(OpenAt(AT_FDCWD, grant.canonical, O_PATH | O_DIRECTORY | O_NOFOLLOW));
-    for (const std::string_view path : ProtectedPaths()) {
-      for (const std::string_view rest : Remainders(grant.canonical, path)) {
-        AddIfPresent(directory.get(), i, std::string(rest), facts.protected_files);
-      }
-    }
-    // A work tree of a repository kept elsewhere: whoever can replace this file chooses the hooks.
-    const auto link = StatAt(directory.get(), ".git", AT_SYMLINK_NOFOLLOW);
-    if (link && !S_ISDIR(link->st_mode)) AddIfPresent(directory.get(), i, ".git", facts.protected_files);
-  }
-  return {};
-}
-
 // Sockets that the caller's own environment names.
 std::vector<std::string> SocketsOfEnvironment() {
   std::vector<std::string> paths;
@@ -244,6 +227,25 @@ void DescribeSystemTree(base::HostFacts& facts) {
 
 }  // namespace
 
+base::Result<std::vector<base::BeneathGrant>> FindProtectedFiles(const std::vector<base::ResolvedPath>& grants,
+                                                                 std::size_t first_writable) {
+  std::vector<base::BeneathGrant> found;
+  for (std::size_t i = first_writable; i < grants.size(); ++i) {
+    const base::ResolvedPath& grant = grants[i];
+    if (grant.kind != base::FileKind::kDirectory) continue;
+    const base::UniqueFd directory = TRY(OpenAt(AT_FDCWD, grant.canonical, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+    for (const std::string_view path : ProtectedPaths()) {
+      for (const std::string_view rest : Remainders(grant.canonical, path)) {
+        AddIfPresent(directory.get(), i, std::string(rest), found);
+      }
+    }
+    // A work tree of a repository kept elsewhere: whoever can replace this file chooses the hooks.
+    const auto link = StatAt(directory.get(), ".git", AT_SYMLINK_NOFOLLOW);
+    if (link && !S_ISDIR(link->st_mode)) AddIfPresent(directory.get(), i, ".git", found);
+  }
+  return found;
+}
+
 base::Result<base::HostFacts> GatherHostFacts(const base::FactsRequest& request) {
   base::HostFacts facts;
   DescribeMachine(facts);
@@ -254,7 +256,7 @@ base::Result<base::HostFacts> GatherHostFacts(const base::FactsRequest& request)
   DescribeSystemTree(facts);
   TRY(ResolveGrants(request.readable, "readable", facts));
   TRY(ResolveGrants(request.writable, "writable", facts));
-  TRY(FindProtectedFiles(request.readable.size(), facts));
+  facts.protected_files = TRY(FindProtectedFiles(facts.grants, request.readable.size()));
   FindServiceSockets(facts);
   if (!request.state_directory.empty()) {
     const auto state = Resolve(request.state_directory);

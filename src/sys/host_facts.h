@@ -12,6 +12,11 @@ namespace sys {
 // the facts say so, with cause and remedy.
 base::Result<base::HostFacts> GatherHostFacts(const base::FactsRequest& request);
 
+// What exists of ProtectedPaths() in the directories among `grants` from `first_writable` on. Asked again after a run it
+// tells what the workload made anew there.
+base::Result<std::vector<base::BeneathGrant>> FindProtectedFiles(const std::vector<base::ResolvedPath>& grants,
+                                                                 std::size_t first_writable);
+
 // The cgroup hierarchy that a leaf could be made in, judged for the calling process (cgroups(7)).
 // `parent` is CELLOS_CGROUP_PARENT or empty.
 base::CgroupFacts DetectCgroups(const std::string& parent);
