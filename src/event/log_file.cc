@@ -12,7 +12,7 @@
 namespace event {
 namespace {
 
-constexpr std::uint64_t kFirstChunk = 64u << 10;
+constexpr std::uint64_t kFirstChunk = 32u << 10;
 constexpr std::uint64_t kLargestChunk = 4u << 20;
 
 bool CannotReserve(int error) { return error == EOPNOTSUPP || error == ENOSYS || error == EINVAL || error == ENODEV; }
