@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Launches from a process that is up: latency against bubblewrap, rate from 1 to 8 at a time, growth over a thousand cells.
 //
-//   launch STATE-DIRECTORY [--init PATH] [--rounds N] [--seconds S] [--cells N]
+//   launch STATE-DIRECTORY [--rounds N] [--seconds S] [--cells N]
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -33,7 +33,7 @@ constexpr const char* kDocument =
     R"("secretDelivery":"env"},"authority":{},"lifetime":{"ttlSeconds":60}}})";
 
 struct Options {
-  std::string state, init;
+  std::string state;
   int rounds = 60, cells = 1000;
   double seconds = 3;
 };
@@ -44,7 +44,6 @@ bool LaunchOne(cell::StateDir& state, const Options& options, int null) {
   request.document = kDocument;
   request.state = &state;
   request.caller_directory = "/";
-  request.init_path = options.init;
   request.streams = {.in = -1, .out = null, .err = null};
   request.stdin_open = false;
   const cell::RunOutcome outcome = cell::Run(request);
@@ -161,7 +160,6 @@ int main(int argc, char** argv) {
   Options options;
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
-    if (word == "--init" && i + 1 < argc) options.init = argv[++i];
     else if (word == "--rounds" && i + 1 < argc) options.rounds = std::atoi(argv[++i]);
     else if (word == "--cells" && i + 1 < argc) options.cells = std::atoi(argv[++i]);
     else if (word == "--seconds" && i + 1 < argc) options.seconds = std::atof(argv[++i]);

@@ -29,7 +29,6 @@ struct Anchor {
 
 struct CreateOptions {
   const plan::Plan* plan = nullptr;          // not owned; outlives the cell
-  std::string init_path;                     // cellos-init
   sandbox::Streams streams;                  // the cell's ends
   std::uint32_t host_uid = 0, host_gid = 0;  // mapped to the cell's ids
   std::chrono::nanoseconds ttl_deadline{0};  // CLOCK_BOOTTIME

@@ -91,6 +91,9 @@ void CellRun::TellCompleted() {
     if (ending_.end && ending_.end->signal == 0 && out_.reason == Reason::kCompleted) out_.exit_code = ending_.end->exit_code;
     if (ending_.end && ending_.end->signal != 0) out_.signal = ending_.end->signal;
     if (ending_.interrupted_by != 0) out_.signal = ending_.interrupted_by;
+    if (ending_.exec_error != 0 && out_.message.empty()) {
+      out_.message = base::OsError(ending_.exec_error, base::Escape(p_.plan->argv[0])).message;
+    }
     if (!ending_.output_complete) out_.notes.push_back("the workload's output was not read to its end");
   }
   if (auto usage = cell_->ReadUsage()) {
@@ -107,7 +110,9 @@ void CellRun::TellCompleted() {
   if (out_.signal) completed.signal = static_cast<std::uint32_t>(*out_.signal);
   recorder().TryEmit(event::NetworkEnforcementEvent(
       ref(), {.command_exit_code = completed.exit_code, .spawn_error = completed.spawn_error}));
-  told_.completed = recorder().TryEmit(event::CommandCompletedEvent(ref(), completed));
+  event::Draft draft = event::CommandCompletedEvent(ref(), completed);
+  if (ending_.end) draft.observer = event::Observer::kInit;  // init's word: it reaped the leader
+  told_.completed = recorder().TryEmit(std::move(draft));
 }
 
 void CellRun::ExportArtefacts() {

@@ -73,6 +73,9 @@ RunOutcome CellRun::Execute() {
 
 base::Result<> CellRun::Start() {
   TRY_STEP("evidence", OpenCoverage());
+  if (!p_.plan->unavailable.empty()) {
+    return std::unexpected(base::Error{base::ErrorKind::kUnavailable, p_.plan->unavailable, 0, "plan"});
+  }
   if (p_.evidence->sink_error()) return std::unexpected(*p_.evidence->sink_error());
   for (const event::Draft& draft : p_.admission->events) TRY_STEP("evidence", recorder().Emit(draft));
   TRY_STEP("evidence", DeclareScope());
@@ -125,7 +128,6 @@ base::Result<> CellRun::CreateCell() {
   auto streams = TRY_STEP("streams", MakeCellStreams(plan.terminal, host_uid_, host_gid_));
   streams_ = std::move(streams.ours);
   auto created = p_.backend->Create({.plan = &plan,
-                                     .init_path = p_.request->init_path,
                                      .streams = std::move(streams.cells),
                                      .host_uid = host_uid_,
                                      .host_gid = host_gid_,
@@ -226,7 +228,9 @@ base::Result<> CellRun::OnExecuted() {
   // Every set is empty in a user namespace of the cell's own, so none of them holds in the initial one.
   TRY(recorder().Emit(event::ContainerSecurityEvent(ref(), sets, /*privileged=*/false)));
   TRY(recorder().Emit(event::NetworkPolicyEvent(ref(), {})));
-  told_.spawned = TRY(recorder().Emit(event::ProcessSpawnedEvent(ref(), p_.plan->argv[0], p_.plan->argv.size())));
+  event::Draft spawned = event::ProcessSpawnedEvent(ref(), p_.plan->argv[0], p_.plan->argv.size());
+  spawned.observer = event::Observer::kInit;  // init's word: it saw the exec succeed
+  told_.spawned = TRY(recorder().Emit(std::move(spawned)));
   return {};
 }
 

@@ -10,6 +10,7 @@
 #include "cell/sinks.h"
 #include "crypto/sha256.h"
 #include "evidence/seal.h"
+#include "sandbox/init_image.h"
 #include "spec/required_sources.h"
 #include "sys/file.h"
 
@@ -23,13 +24,11 @@ base::Result<> WriteNew(int directory, const char* name, std::string_view conten
 }
 
 // Digests of the binaries that act in this run: the supervisor itself and the cell's init.
-base::Result<evidence::Software> DescribeSoftware(const StateDir& state, const std::string& init_path) {
+base::Result<evidence::Software> DescribeSoftware(const StateDir& state) {
   const base::UniqueFd self = TRY(sys::OpenAt(AT_FDCWD, "/proc/self/exe", O_RDONLY | O_CLOEXEC));
-  std::vector<std::pair<std::string, int>> binaries{{"cellos", self.get()}};
-  // A start that can't open its init is refused later, in its own phase; a refused document needs none.
-  auto init = sys::OpenAt(AT_FDCWD, init_path, O_RDONLY | O_CLOEXEC);
-  if (init) binaries.emplace_back("cellos-init", init->get());
-  return evidence::Software{CELLOS_VERSION, TRY(evidence::DigestBinaries(binaries, state.root()))};
+  evidence::Software software{CELLOS_VERSION, TRY(evidence::DigestBinaries({{"cellos", self.get()}}, state.root()))};
+  software.binaries["cellos-init"] = crypto::Hex(crypto::Sha256Of(sandbox::InitProgram()));
+  return software;
 }
 
 event::Closing ClosingOf(const EvidenceEnd& end, Recorder& recorder) {
@@ -62,7 +61,7 @@ base::Result<EvidenceSession> EvidenceSession::Open(EvidenceInputs inputs) {
                     .cell_id = in.cell.cell_id,
                     .spec_digest = in.spec_digest,
                     .policy_pack_digest = in.policy_pack_digest,
-                    .software = TRY(DescribeSoftware(*in.state, in.init_path)),
+                    .software = TRY(DescribeSoftware(*in.state)),
                     .machine = in.machine};
   if (in.plan_json) session.facts_.plan_digest = crypto::PrefixedHex(crypto::Sha256Of(*in.plan_json));
 

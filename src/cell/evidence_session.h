@@ -31,7 +31,6 @@ struct EvidenceInputs {
   std::optional<std::string> spec_digest, policy_pack_digest;
   std::chrono::seconds ttl{0};
   evidence::Machine machine;
-  std::string init_path;
 };
 
 // What is known at the end, for `closing` and the seal.

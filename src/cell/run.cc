@@ -188,8 +188,7 @@ class OneRun {
     EvidenceInputs in{.state = request_.state,
                       .clock = &clock_,
                       .settings = &request_.settings,
-                      .machine = ThisMachine(),
-                      .init_path = request_.init_path};
+                      .machine = ThisMachine()};
     if (admission.document) {
       in.cell = CellRefOf(*admission.document, out_.run_id);
       in.spec_digest = spec::CanonicalSpecHash(admission.document->spec);

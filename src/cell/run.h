@@ -27,7 +27,6 @@ struct RunRequest {
   Settings settings;
   StateDir* state = nullptr;        // not owned
   std::string caller_directory;     // canonical working directory of the caller
-  std::string init_path;            // cellos-init; empty: beside the running binary
   CallerStreams streams;
   bool stdin_open = true;           // false: --no-stdin
   // Readable when a signal arrived for the run: a signalfd or a pipe of `signalfd_siginfo`-free single bytes (the signal

@@ -132,6 +132,7 @@ void Supervisor::Poll() {
   if (!ended_) in_.Watch(polls_);
   out_.Watch(polls_);
   err_.Watch(polls_);
+  (void)o_.log->Flush();  // a failure is the log's for good and comes back with the next event or checkpoint
   ::poll(polls_.data(), polls_.size(), static_cast<int>(Wait().count()));
 }
 

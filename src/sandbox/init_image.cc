@@ -25,9 +25,8 @@ namespace sandbox {
 namespace {
 
 base::Result<base::UniqueFd> MakeImage() {
-  const std::string_view program(cellos_init_begin, static_cast<std::size_t>(cellos_init_end - cellos_init_begin));
   const base::UniqueFd writable = TRY(sys::Memfd("cellos-init"));
-  TRY(sys::WriteAll(writable.get(), program));
+  TRY(sys::WriteAll(writable.get(), InitProgram()));
   TRY(sys::SealAll(writable.get()));
   // A file that is open for writing can't be executed, so the descriptor that stays is one for reading.
   base::UniqueFd image = TRY(sys::OpenAt(AT_FDCWD, "/proc/self/fd/" + std::to_string(writable.get()), O_RDONLY));
@@ -36,6 +35,10 @@ base::Result<base::UniqueFd> MakeImage() {
 }
 
 }  // namespace
+
+std::string_view InitProgram() {
+  return {cellos_init_begin, static_cast<std::size_t>(cellos_init_end - cellos_init_begin)};
+}
 
 base::Result<int> InitImage() {
   static std::mutex mutex;

@@ -2,6 +2,8 @@
 // cellos-init as the cell gets it: a sealed copy in memory that can be executed and not read.
 #pragma once
 
+#include <string_view>
+
 #include "base/result.h"
 
 namespace sandbox {
@@ -10,5 +12,8 @@ namespace sandbox {
 // The file has mode 0111 and every seal, so what runs from it is not dumpable from its first instruction and nobody can
 // write through /proc/<pid>/exe. Safe from several threads.
 base::Result<int> InitImage();
+
+// The bytes of cellos-init, for its digest; part of this program's own text.
+std::string_view InitProgram();
 
 }  // namespace sandbox
