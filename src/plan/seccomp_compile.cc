@@ -57,11 +57,15 @@ void AppendClause(Program& program, const ArgumentClause& clause) {
   program.push_back(Return(ActionOf(clause.error)));
 }
 
-Program Leaf(const FilterRule& rule) {
-  Program program;
+std::size_t LeafSize(const FilterRule& rule) {
+  std::size_t size = 1;
+  for (const ArgumentClause& clause : rule.clauses) size += clause.tests.size() * kTestLength + 1;
+  return size;
+}
+
+void AppendLeaf(Program& program, const FilterRule& rule) {
   for (const ArgumentClause& clause : rule.clauses) AppendClause(program, clause);
   program.push_back(Return(rule.action));
-  return program;
 }
 
 // From `first` up to the next range's `first` the rule holds.
@@ -76,14 +80,13 @@ bool Same(const FilterRule& a, const FilterRule& b) {
 
 std::vector<Range> RangesOf(const FilterPolicy& policy) {
   std::vector<Range> ranges;
+  ranges.reserve(2 * policy.rules.size() + 1);
   const auto add = [&ranges](std::uint32_t first, const FilterRule& rule) {
     if (ranges.empty() || !Same(ranges.back().rule, rule)) ranges.push_back({first, rule});
   };
   std::uint32_t next = 0;
   for (const auto& [number, rule] : policy.rules) {
-    if (number > next || ranges.empty()) {
-      if (number > next) add(next, {.action = policy.otherwise});
-    }
+    if (number > next) add(next, {.action = policy.otherwise});
     add(number, rule);
     next = number + 1;
   }
@@ -91,22 +94,29 @@ std::vector<Range> RangesOf(const FilterPolicy& policy) {
   return ranges;
 }
 
-// The number is in the accumulator. A conditional jump reaches 255 instructions, an unconditional one all of them.
-Program Tree(std::span<const Range> ranges) {
-  if (ranges.size() == 1) return Leaf(ranges[0].rule);
+// A conditional jump reaches 255 instructions, an unconditional one all of them.
+constexpr std::size_t kShortJump = 255;
+
+std::size_t TreeSize(std::span<const Range> ranges) {
+  if (ranges.size() == 1) return LeafSize(ranges[0].rule);
   const std::size_t half = ranges.size() / 2;
-  const Program below = Tree(ranges.first(half));
-  const Program above = Tree(ranges.subspan(half));
-  Program program;
-  if (below.size() <= 255) {
-    program.push_back(Jump(BPF_JGE, ranges[half].first, below.size(), 0));
+  const std::size_t below = TreeSize(ranges.first(half));
+  return (below <= kShortJump ? 1 : 2) + below + TreeSize(ranges.subspan(half));
+}
+
+// The number is in the accumulator.
+void AppendTree(Program& program, std::span<const Range> ranges) {
+  if (ranges.size() == 1) return AppendLeaf(program, ranges[0].rule);
+  const std::size_t half = ranges.size() / 2;
+  const std::size_t below = TreeSize(ranges.first(half));
+  if (below <= kShortJump) {
+    program.push_back(Jump(BPF_JGE, ranges[half].first, below, 0));
   } else {
     program.push_back(Jump(BPF_JGE, ranges[half].first, 0, 1));
-    program.push_back(BPF_STMT(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(below.size())));
+    program.push_back(BPF_STMT(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(below)));
   }
-  program.insert(program.end(), below.begin(), below.end());
-  program.insert(program.end(), above.begin(), above.end());
-  return program;
+  AppendTree(program, ranges.first(half));
+  AppendTree(program, ranges.subspan(half));
 }
 
 }  // namespace
@@ -118,8 +128,9 @@ std::string CompileFilter(const FilterPolicy& policy) {
   program.push_back(Jump(BPF_JGE, kX32Bit, 0, 1));
   program.push_back(Return(SECCOMP_RET_KILL_PROCESS));
 #endif
-  const Program tree = Tree(RangesOf(policy));
-  program.insert(program.end(), tree.begin(), tree.end());
+  const std::vector<Range> ranges = RangesOf(policy);
+  program.reserve(program.size() + TreeSize(ranges));
+  AppendTree(program, ranges);
   return {reinterpret_cast<const char*>(program.data()), program.size() * sizeof(sock_filter)};
 }
 
