@@ -2,6 +2,8 @@
 // The program is part of this one's own text: nothing on disk can take its place.
 #include "sandbox/init_image.h"
 
+#include <errno.h>
+
 #include <mutex>
 #include <string_view>
 
@@ -25,7 +27,11 @@ namespace sandbox {
 namespace {
 
 base::Result<base::UniqueFd> MakeImage() {
-  const base::UniqueFd writable = TRY(sys::Memfd("cellos-init"));
+  // Kernels that can forbid executable memory files want to be asked (6.3); older ones don't know the flag.
+  constexpr unsigned kExecutable = 0x10;  // MFD_EXEC
+  auto made = sys::Memfd("cellos-init", kExecutable);
+  if (!made && made.error().os_errno == EINVAL) made = sys::Memfd("cellos-init");
+  const base::UniqueFd writable = TRY(std::move(made));
   TRY(sys::WriteAll(writable.get(), InitProgram()));
   TRY(sys::SealAll(writable.get()));
   // A file that is open for writing can't be executed, so the descriptor that stays is one for reading.

@@ -19,8 +19,8 @@
 
 namespace sandbox {
 
-// The cell's ends of its streams; consumed by Launch. With a terminal only `terminal` is set by Launch's caller to
-// nothing: the cell makes the pty in its own devpts and passes the master out (Cell::TakeTerminal).
+// The cell's ends of its streams; consumed by Launch; a missing one is /dev/null. With a terminal none is used: the cell
+// makes the pty in its own devpts and passes the master out (Cell::TakeTerminal).
 struct Streams {
   base::UniqueFd in, out, err;
 };
@@ -59,8 +59,8 @@ struct CellEvent {
 class Cell {
  public:
   // Clones, sets up, and returns once the workload waits at the barrier with every control applied. On failure nothing
-  // of the cell is left; the error's `step` is the phase: namespaces, ids, mount, network, rlimits, credentials, init,
-  // workdir, filter, …
+  // of the cell is left; the error's `step` is the phase (wire::kPhaseNames: namespaces, ids, mount, network, hostname,
+  // terminal, reaper, root, credentials, init, session, rlimits, workdir, filter, barrier).
   static base::Result<Cell> Launch(LaunchOptions options);
 
   Cell(Cell&&) noexcept;
@@ -72,17 +72,19 @@ class Cell {
   int workload_pidfd() const;
   // Master side of the cell's pty, once; empty without a terminal.
   base::UniqueFd TakeTerminal();
-  // The cell's root directory and namespaces stay reachable through these while the cell is held.
+  // The cell's tree stays whole, scratch space and all, while the cell is held: after the workload's end too.
   int root_directory() const;  // O_PATH descriptor of the cell's root: exports are opened beneath it
 
-  // Lets the workload execute; `secret_environment` ("NAME=value") is added to its environment. Once only.
+  // Lets the workload execute; `secret_environment` ("NAME=value") is added to its environment. Once only; waits while
+  // the workload takes the texts, at most 10 s. kLimit above 1 MiB or 256 texts.
   base::Result<> OpenBarrier(std::span<const std::string_view> secret_environment);
 
   // Poll this for reading; then ReadEvent until nullopt.
   int event_fd() const;
   base::Result<std::optional<CellEvent>> ReadEvent();
 
-  // Sends `signal` to the workload's leader (or its process group when `group`).
+  // Sends `signal` to the process group of the workload's leader, through the reaper, which can't take a recycled pid
+  // for it. Success when the leader is already gone.
   base::Result<> Signal(int signal);
   // SIGKILL to outer PID 1 and wait until it is gone, bounded; true when it is gone in time.
   base::Result<> Kill(std::chrono::milliseconds deadline);
