@@ -33,7 +33,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Require(valid.error().message.size() < 4096);
     return 0;
   }
-  for (const spec::Violation& violation : spec::JudgeControls(*document)) Require(violation.pointer.starts_with("/spec"));
+  for (const spec::Violation& violation : spec::JudgeControls(*document))
+    Require(violation.pointer.starts_with("/spec"));
   spec::AdmissionWarnings(*document);
   const auto bounded = spec::BoundByLeaf(*document);
   if (document->spec.authority.authority_derivation) {

@@ -32,7 +32,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Require(base::IsUtf8(text));
   ReadsBack(json::Sorted(tree->root()), json::Sorted, 32);
   if (const auto jcs = json::Jcs(tree->root())) {
-    ReadsBack(*jcs, [](const json::Value& value) { return json::Jcs(value).value_or(""); }, 32);
+    ReadsBack(
+        *jcs, [](const json::Value& value) { return json::Jcs(value).value_or(""); }, 32);
     Require(json::IsCanonicalJcs(text) == (tree->root().is_object() && *jcs == text));
   }
   const auto lenient = json::Parse(text, {.duplicates = json::Duplicates::kKeepLast});

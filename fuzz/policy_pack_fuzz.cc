@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The control files: policy packs, authorization policies, key files, keyset envelopes, derivation tokens. All are total.
+// The control files: policy packs, authorization policies, key files, keyset envelopes, derivation tokens. All are
+// total.
 #include <cstdint>
 #include <cstdlib>
 

@@ -23,7 +23,8 @@ class Arena {
   // `bytes` aligned to 8; never null.
   void* Allocate(std::size_t bytes) {
     bytes = (bytes + 7) & ~std::size_t{7};
-    if (static_cast<std::size_t>(end_ - next_) < bytes) [[unlikely]] Grow(bytes);
+    if (static_cast<std::size_t>(end_ - next_) < bytes) [[unlikely]]
+      Grow(bytes);
     return std::exchange(next_, next_ + bytes);
   }
   char* Copy(std::string_view text) {

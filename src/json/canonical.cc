@@ -152,7 +152,8 @@ bool Utf16Less(std::string_view a, std::string_view b) {
   if (x == a.end() || y == b.end()) return x == a.end() && y != b.end();
   const auto p = static_cast<unsigned char>(*x), q = static_cast<unsigned char>(*y);
   // Only code points from U+10000 on (lead byte F0…F4, surrogates D800…DFFF) and U+E000…U+FFFF (lead byte EE, EF) are
-  // ordered otherwise in UTF-16 than in UTF-8. Where the first different bytes are not lead bytes, the lead bytes agree.
+  // ordered otherwise in UTF-16 than in UTF-8. Where the first different bytes are not lead bytes, the lead bytes
+  // agree.
   const bool p_high = p >= 0xf0, q_high = q >= 0xf0;
   if (p_high != q_high) {
     const unsigned char other = p_high ? q : p;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Canonical byte forms of a value: forms V and C of the published formats, and RFC 8785 with 64-bit integers for the log.
+// Canonical byte forms of a value: forms V and C of the published formats, and RFC 8785 with 64-bit integers for the
+// log.
 #pragma once
 
 #include <optional>
@@ -12,7 +13,8 @@
 namespace json {
 
 // Members at every level sorted by code point; numbers: integers in decimal, doubles shortest with at least one decimal
-// (1.0), exponent with sign from 1e16 on and below 1e-5, -0.0 kept. Forms V and C differ only in what they are applied to.
+// (1.0), exponent with sign from 1e16 on and below 1e-5, -0.0 kept. Forms V and C differ only in what they are applied
+// to.
 std::string Sorted(const Value& value);
 void AppendSorted(std::string& out, const Value& value);
 void AppendNumber(std::string& out, const Value& number);

@@ -336,8 +336,8 @@ void AppendPointerToken(std::string& pointer, std::string_view name) {
 std::expected<Tree, ParseError> Parse(std::string_view text, const Limits& limits) {
   const std::size_t max_bytes = std::min<std::size_t>(limits.max_bytes, std::numeric_limits<std::int32_t>::max());
   if (text.size() > max_bytes) {
-    return std::unexpected(ParseError{Fault::kTooLarge, max_bytes, {},
-                                      fmt::format("found {} bytes; allowed are {}", text.size(), max_bytes), {}});
+    return std::unexpected(ParseError{
+        Fault::kTooLarge, max_bytes, {}, fmt::format("found {} bytes; allowed are {}", text.size(), max_bytes), {}});
   }
   auto storage = std::make_unique<Tree::Storage>(text.size());
   const std::string_view copy(storage->arena.Copy(text), text.size());
@@ -347,7 +347,8 @@ std::expected<Tree, ParseError> Parse(std::string_view text, const Limits& limit
   boost::json::error_code code;
   std::size_t used = parser.write_some(false, copy.data(), copy.size(), code);
   if (!code && used < copy.size()) code = boost::json::make_error_code(boost::json::error::extra_data);
-  if (code) [[unlikely]] return std::unexpected(Explain(parser.handler(), code, copy, used, limits));
+  if (code) [[unlikely]]
+    return std::unexpected(Explain(parser.handler(), code, copy, used, limits));
   storage->root = parser.handler().root();
   const Value* root = &storage->root;
   return Tree(std::move(storage), root);

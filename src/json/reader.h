@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one strict JSON reader (RFC 8259): size limit before parsing, depth, duplicates, UTF-8, each fault with its place.
+// The one strict JSON reader (RFC 8259): size limit before parsing, depth, duplicates, UTF-8, each fault with its
+// place.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +17,8 @@ namespace json {
 enum class Duplicates : std::uint8_t { kRefuse, kKeepLast };
 
 struct Limits {
-  std::size_t max_bytes = 1u << 20;  // judged before anything is parsed
-  unsigned max_depth = 32;           // containers inside each other; the outermost is level 1
+  std::size_t max_bytes = 1u << 20;             // judged before anything is parsed
+  unsigned max_depth = 32;                      // containers inside each other; the outermost is level 1
   Duplicates duplicates = Duplicates::kRefuse;  // compared after escapes are resolved
 };
 
@@ -25,10 +26,10 @@ enum class Fault : std::uint8_t { kSyntax, kTooLarge, kTooDeep, kDuplicate, kBad
 
 struct ParseError {
   Fault fault;
-  std::size_t offset;    // byte offset in the text
-  std::string pointer;   // RFC 6901 pointer of the value in hand
-  std::string message;   // what was found and what is allowed; escaped, capped
-  std::string earlier;   // kDuplicate: the pointer of both places is the same; this is the offset of the first, decimal
+  std::size_t offset;   // byte offset in the text
+  std::string pointer;  // RFC 6901 pointer of the value in hand
+  std::string message;  // what was found and what is allowed; escaped, capped
+  std::string earlier;  // kDuplicate: the pointer of both places is the same; this is the offset of the first, decimal
 };
 
 // An owned parse result; moves freely, values stay where they are.

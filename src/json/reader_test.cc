@@ -102,16 +102,42 @@ TEST(Reader, RoundsToNearest) {
 }
 
 TEST(Reader, RefusesWhatIsNotJson) {
-  for (const auto* text : {"", " ", "[1,]", "{\"a\":1,}", "01", "1.", ".5", "+1", "1e", "--1", "NaN", "'a'", "[1]x",
-                           "[1] [2]", "// c\n1", "\"\t\"", "\"\\x\"", "\"\\u12\"", "tru", "{\"a\"}", "{1:2}", "[", "\"",
-                           "\xef\xbb\xbf{}", "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "1 1", "nulll"}) {
+  for (const auto* text : {"",
+                           " ",
+                           "[1,]",
+                           "{\"a\":1,}",
+                           "01",
+                           "1.",
+                           ".5",
+                           "+1",
+                           "1e",
+                           "--1",
+                           "NaN",
+                           "'a'",
+                           "[1]x",
+                           "[1] [2]",
+                           "// c\n1",
+                           "\"\t\"",
+                           "\"\\x\"",
+                           "\"\\u12\"",
+                           "tru",
+                           "{\"a\"}",
+                           "{1:2}",
+                           "[",
+                           "\"",
+                           "\xef\xbb\xbf{}",
+                           "\"\\ud800\"",
+                           "\"\\udc00\"",
+                           "\"\\ud800\\u0041\"",
+                           "1 1",
+                           "nulll"}) {
     EXPECT_EQ(FaultOf(text), Fault::kSyntax) << text;
   }
 }
 
 TEST(Reader, RefusesBadUtf8) {
-  for (const auto* text : {"\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xe2\x82\"",
-                           "{\"\xc3\":1}"}) {
+  for (const auto* text :
+       {"\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xe2\x82\"", "{\"\xc3\":1}"}) {
     EXPECT_EQ(FaultOf(text), Fault::kBadUtf8) << text;
   }
 }

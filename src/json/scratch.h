@@ -28,7 +28,8 @@ class Scratch {
   const T* at(std::size_t i) const { return data_ + i; }
   T& back() { return data_[size_ - 1]; }
   void push_back(const T& value) {
-    if (size_ == capacity_) [[unlikely]] Grow();
+    if (size_ == capacity_) [[unlikely]]
+      Grow();
     data_[size_++] = value;
   }
   void pop_back() { --size_; }

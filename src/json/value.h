@@ -41,7 +41,7 @@ class Value {
 
   static Value Null() { return {}; }
   static Value Bool(bool value);
-  static Value Int(std::int64_t value);   // negative only; use Uint for the rest
+  static Value Int(std::int64_t value);  // negative only; use Uint for the rest
   static Value Uint(std::uint64_t value);
   static Value Double(double value, std::string_view text);
   static Value String(std::string_view text);

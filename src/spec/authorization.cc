@@ -55,7 +55,8 @@ std::expected<AuthorizationPolicy, DocumentError> ParseAuthorizationPolicy(std::
   return policy;
 }
 
-std::optional<AuthorizationRefusal> EvaluateAuthorization(const AuthorizationPolicy& policy, const CellDocument& document,
+std::optional<AuthorizationRefusal> EvaluateAuthorization(const AuthorizationPolicy& policy,
+                                                          const CellDocument& document,
                                                           const AuthorizationContext& context) {
   const AuthorizationSpec& rules = policy.spec;
   const auto tenant = document.spec.correlation ? document.spec.correlation->tenant_id : std::nullopt;
@@ -63,13 +64,15 @@ std::optional<AuthorizationRefusal> EvaluateAuthorization(const AuthorizationPol
   const bool other_tenant = context.subject && tenant && *tenant != *context.subject;
   if (other_tenant || !IsIn(rules.subjects, subject)) {
     return AuthorizationRefusal{"subject_not_authorized", "/spec/correlation/tenantId",
-                                other_tenant ? fmt::format("found tenant {}; the caller is {}", Shown(tenant), Shown(subject))
-                                             : fmt::format("found {}; the policy does not list it", Shown(subject))};
+                                other_tenant
+                                    ? fmt::format("found tenant {}; the caller is {}", Shown(tenant), Shown(subject))
+                                    : fmt::format("found {}; the policy does not list it", Shown(subject))};
   }
   const auto pool = document.spec.placement ? document.spec.placement->pool_id : std::nullopt;
   if (!rules.allowed_pools.empty() && !IsIn(rules.allowed_pools, pool)) {
-    return AuthorizationRefusal{"pool_not_allowed", "/spec/placement/poolId",
-                                fmt::format("found {}; allowed is one of {}", Shown(pool), fmt::join(rules.allowed_pools, ", "))};
+    return AuthorizationRefusal{
+        "pool_not_allowed", "/spec/placement/poolId",
+        fmt::format("found {}; allowed is one of {}", Shown(pool), fmt::join(rules.allowed_pools, ", "))};
   }
   const auto pack = document.spec.policy ? document.spec.policy->pack_id : std::nullopt;
   if (!rules.allowed_policy_packs.empty() && !IsIn(rules.allowed_policy_packs, pack)) {

@@ -42,7 +42,8 @@ struct AuthorizationRefusal {
 };
 // The first check that fails; nullopt when the document may run. A document that claims another tenant than the
 // authenticated subject is not authorized.
-std::optional<AuthorizationRefusal> EvaluateAuthorization(const AuthorizationPolicy& policy, const CellDocument& document,
+std::optional<AuthorizationRefusal> EvaluateAuthorization(const AuthorizationPolicy& policy,
+                                                          const CellDocument& document,
                                                           const AuthorizationContext& context);
 
 }  // namespace spec

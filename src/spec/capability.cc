@@ -86,7 +86,8 @@ CellDocument BoundByLeaf(CellDocument document) {
     std::erase_if(*authority.egress_rules, [&](const EgressRule& rule) { return !HasRule(leaf.egress_rules, rule); });
   }
   if (authority.secret_refs) {
-    std::erase_if(*authority.secret_refs, [&](const std::string& secret) { return !HasSecret(leaf.secret_refs, secret); });
+    std::erase_if(*authority.secret_refs,
+                  [&](const std::string& secret) { return !HasSecret(leaf.secret_refs, secret); });
   }
   return document;
 }

@@ -10,8 +10,8 @@
 
 namespace spec {
 
-// Equal for the purpose of a grant: host by ASCII case-insensitive equality, port, and protocol byte for byte, where absent
-// is not "tcp". The justification is not compared; there are no wildcards.
+// Equal for the purpose of a grant: host by ASCII case-insensitive equality, port, and protocol byte for byte, where
+// absent is not "tcp". The justification is not compared; there are no wildcards.
 bool SameGrant(const EgressRule& a, const EgressRule& b);
 
 // What the first has beyond the second.
@@ -25,8 +25,9 @@ CapabilityExcess Excess(const Capability& claimed, const Authority& declared);
 // egressRules and secretRefs of an authority; absent is empty.
 Capability CapabilityOf(const Authority& authority);
 
-// Pointers of what `document` asks for beyond the leaf of its derivation token: egress rules and secrets of its authority,
-// and the members elsewhere that name such a secret (identity, ingress, export targets). Empty without a token.
+// Pointers of what `document` asks for beyond the leaf of its derivation token: egress rules and secrets of its
+// authority, and the members elsewhere that name such a secret (identity, ingress, export targets). Empty without a
+// token.
 std::vector<std::string> BeyondLeaf(const CellDocument& document);
 // The document with the egress rules and secrets of its authority cut to the leaf; the same document without a token.
 // Members elsewhere are not cut: where BeyondLeaf names one, the document cannot be run.

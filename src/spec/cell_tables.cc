@@ -20,7 +20,8 @@ constexpr FieldRow kCellSpec[] = {
     Row<&CellSpec::ingress>("ingress", kNullable, "Where source and image come from"),
     Row<&CellSpec::environment>("environment", kNullable, "Image that a backend with images starts from"),
     Row<&CellSpec::placement>("placement", kSkipNull, "Hints for a scheduler; at least one when given"),
-    Row<&CellSpec::policy>("policy", kNullable, "The policy pack this document was written for; matched with the loaded one"),
+    Row<&CellSpec::policy>("policy", kNullable,
+                           "The policy pack this document was written for; matched with the loaded one"),
     Row<&CellSpec::identity>("identity", kNullable, "Identity token the workload gets"),
     Row<&CellSpec::run>("run", kNullable, "The command; without it the cell is created and destroyed"),
     Row<&CellSpec::authority>("authority", kRequired, "Everything the workload may do; {} grants nothing"),
@@ -44,7 +45,8 @@ constexpr FieldRow kGitIngress[] = {
 constexpr FieldRow kOciImageIngress[] = {
     Row<&OciImageIngress::reference>("reference", kRequired, "Image reference", &kNotEmpty),
     Row<&OciImageIngress::digest>("digest", kNullable, "Digest it must have", &kImageDigest),
-    Row<&OciImageIngress::secret_ref>("secretRef", kNullable, "Secret for it, one of authority.secretRefs", &kPortableId),
+    Row<&OciImageIngress::secret_ref>("secretRef", kNullable, "Secret for it, one of authority.secretRefs",
+                                      &kPortableId),
 };
 constexpr FieldRow kIngress[] = {
     Row<&Ingress::git>("git", kNullable, "A git repository"),
@@ -81,7 +83,8 @@ constexpr FieldRow kCpuMax[] = {
 constexpr FieldRow kRunLimits[] = {
     Row<&RunLimits::memory_max_bytes>("memoryMaxBytes", kNullable, "Memory of the workload", &kPositive),
     Row<&RunLimits::cpu_max>("cpuMax", kNullable, "CPU bandwidth of the workload"),
-    Row<&RunLimits::graceful_shutdown_seconds>("gracefulShutdownSeconds", kSkipNull, "From SIGTERM to SIGKILL", &kGrace),
+    Row<&RunLimits::graceful_shutdown_seconds>("gracefulShutdownSeconds", kSkipNull, "From SIGTERM to SIGKILL",
+                                               &kGrace),
     Row<&RunLimits::pids_max>("pidsMax", kSkipNull, "Processes and threads of the workload; default 4096", &kPositive),
     Row<&RunLimits::scratch_bytes>("scratchBytes", kSkipNull, "All writable tmpfs together; default 1 GiB", &kPositive),
     Row<&RunLimits::best_effort>("bestEffort", kSkipDefault, "Limits that may be lost without refusing the start"),
@@ -100,7 +103,8 @@ constexpr FieldRow kEgressRule[] = {
     Row<&EgressRule::host>("host", kRequired, "Where to", &kHost),
     Row<&EgressRule::port>("port", kRequired, "Port", &kPort),
     Row<&EgressRule::protocol>("protocol", kNullable, "Absent: 443 is https, 80 is http, else tcp", &kProtocol),
-    Row<&EgressRule::dns_egress_justification>("dnsEgressJustification", kSkipNull, "Why DNS may leave, for the auditor"),
+    Row<&EgressRule::dns_egress_justification>("dnsEgressJustification", kSkipNull,
+                                               "Why DNS may leave, for the auditor"),
 };
 constexpr FieldRow kCapability[] = {
     Row<&Capability::egress_rules>("egressRules", kDefault, "Default []"),
@@ -120,7 +124,8 @@ constexpr FieldRow kAuthorityDerivation[] = {
     Row<&AuthorityDerivation::derivation_steps>("derivationSteps", kDefault,
                                                 "Each narrows, the last ends at the leaf; default []"),
     Row<&AuthorityDerivation::leaf_capability>("leafCapability", kRequired, "What the cell gets, at most"),
-    Row<&AuthorityDerivation::grantor_signature>("grantorSignature", kRequired, "Over leaf, parent run, role, specHash and notAfter"),
+    Row<&AuthorityDerivation::grantor_signature>("grantorSignature", kRequired,
+                                                 "Over leaf, parent run, role, specHash and notAfter"),
     Row<&AuthorityDerivation::spec_hash>("specHash", kSkipNull,
                                          "Canonical hash of the one spec it is for, taken without this token"),
     Row<&AuthorityDerivation::not_after>("notAfter", kSkipNull, "End of its life, RFC 3339, inclusive"),
@@ -160,7 +165,8 @@ constexpr FieldRow kDnsAuthority[] = {
                                            &kPattern),
     Row<&DnsAuthority::refresh_policy>("refreshPolicy", kSkipNull, "Life of answers"),
     Row<&DnsAuthority::rebinding_policy>("rebindingPolicy", kSkipNull, "Change of answers"),
-    Row<&DnsAuthority::block_direct_workload_dns>("blockDirectWorkloadDns", kSkipDefault, "Port 53 except to resolvers"),
+    Row<&DnsAuthority::block_direct_workload_dns>("blockDirectWorkloadDns", kSkipDefault,
+                                                  "Port 53 except to resolvers"),
     Row<&DnsAuthority::block_udp_doq>("blockUdpDoq", kSkipDefault, "UDP 853"),
     Row<&DnsAuthority::block_udp_http3>("blockUdpHttp3", kSkipDefault, "UDP 443"),
     Row<&DnsAuthority::budget>("budget", kSkipNull, "How much may be asked in a sliding minute"),
@@ -174,8 +180,8 @@ constexpr FieldRow kCdnAuthority[] = {
     Row<&CdnAuthority::providers>("providers", kSkipDefault, "Content networks"),
 };
 constexpr FieldRow kAuthority[] = {
-    Row<&Authority::filesystem>("filesystem", kNullable,
-                                "Paths of the host the workload may read, and write", &kFilesystemShape),
+    Row<&Authority::filesystem>("filesystem", kNullable, "Paths of the host the workload may read, and write",
+                                &kFilesystemShape),
     Row<&Authority::network>("network", kNullable, "How egressRules are to be understood", &kNetworkShape),
     Row<&Authority::egress_rules>("egressRules", kNullable, "Where the workload may connect to"),
     Row<&Authority::secret_refs>("secretRefs", kNullable, "Names of secrets the cell may get", &kUnique),
@@ -184,7 +190,8 @@ constexpr FieldRow kAuthority[] = {
     Row<&Authority::cdn_authority>("cdnAuthority", kSkipNull, "Content networks that may be reached"),
 };
 constexpr FieldRow kLifetime[] = {
-    Row<&Lifetime::ttl_seconds>("ttlSeconds", kRequired, "The whole life of the cell, up to its destruction", &kPositive),
+    Row<&Lifetime::ttl_seconds>("ttlSeconds", kRequired, "The whole life of the cell, up to its destruction",
+                                &kPositive),
 };
 constexpr FieldRow kExportArtifact[] = {
     Row<&ExportArtifact::name>("name", kRequired, "Name it is delivered under", &kPortableId),

@@ -47,9 +47,9 @@ struct EnumNames<ProcessDetail> {
   static constexpr std::string_view kNames[] = {"starts", "full"};
 };
 
-#define CELLOS_SHAPE(Type)          \
-  template <>                       \
-  struct ShapeOf<Type> {            \
+#define CELLOS_SHAPE(Type)           \
+  template <>                        \
+  struct ShapeOf<Type> {             \
     static const ObjectShape kShape; \
   }
 CELLOS_SHAPE(CellDocument);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What members must satisfy beyond their type, in words and as JSON Schema. The rules themselves are in primitives.h and
-// validate.cc; a test holds the two together.
+// What members must satisfy beyond their type, in words and as JSON Schema. The rules themselves are in primitives.h
+// and validate.cc; a test holds the two together.
 #pragma once
 
 #include "spec/field_table.h"
@@ -36,7 +36,8 @@ inline constexpr Constraint kPositive{"at least 1", R"("minimum":1)"};
 inline constexpr Constraint kGrace{"1 to 120", R"("minimum":1,"maximum":120)"};
 inline constexpr Constraint kPort{"1 to 65535", R"("minimum":1)"};
 inline constexpr Constraint kArgv{
-    "at least one element, none empty or with U+0000; as base64 of the JSON array at most 3072 bytes", R"("minItems":1)"};
+    "at least one element, none empty or with U+0000; as base64 of the JSON array at most 3072 bytes",
+    R"("minItems":1)"};
 inline constexpr Constraint kAbsolutePath{"an absolute path without '..'", R"x("pattern":"^/(?!(.*/)?\\.\\.(/|$))")x"};
 inline constexpr Constraint kUnique{"each once", R"("uniqueItems":true)"};
 inline constexpr Constraint kListNotEmpty{"at least one", R"("minItems":1)"};

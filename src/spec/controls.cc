@@ -26,27 +26,31 @@ void Missing(std::string_view what, std::string pointer, std::string_view part, 
 }
 
 void JudgeRule(const EgressRule& rule, std::size_t index, Violations& out) {
-  const auto at = [&](std::string_view member) { return fmt::format("/spec/authority/egressRules/{}/{}", index, member); };
+  const auto at = [&](std::string_view member) {
+    return fmt::format("/spec/authority/egressRules/{}/{}", index, member);
+  };
   const auto form = ClassifyHost(rule.host);
   if (!form) {
-    out.push_back({"controls.egressRules.host", at("host"),
-                   fmt::format("found {}; allowed is an address without brackets, zone and leading zeros, a CIDR with host "
-                               "bits zero, a name of at least two labels, or *. and a name",
-                               Quote(rule.host))});
+    out.push_back(
+        {"controls.egressRules.host", at("host"),
+         fmt::format("found {}; allowed is an address without brackets, zone and leading zeros, a CIDR with host "
+                     "bits zero, a name of at least two labels, or *. and a name",
+                     Quote(rule.host))});
     return;
   }
   if (rule.protocol != "dns-acknowledged") return;
   if (form != HostForm::kAddress || rule.port != 53) {
     out.push_back({"controls.egressRules.protocol", at("protocol"),
-                   fmt::format("found dns-acknowledged for {} port {}; allowed is one address and port 53", Quote(rule.host),
-                               rule.port)});
+                   fmt::format("found dns-acknowledged for {} port {}; allowed is one address and port 53",
+                               Quote(rule.host), rule.port)});
   }
 }
 
 void JudgeNetwork(const Authority& authority, const SupportedFeatures& features, Violations& out) {
   if (authority.network && !authority.network->declared) {
-    out.push_back({"controls.network", "/spec/authority/network",
-                   "found a shape that is not understood, so it cannot be granted; understood is {\"mode\":\"declared\"}"});
+    out.push_back(
+        {"controls.network", "/spec/authority/network",
+         "found a shape that is not understood, so it cannot be granted; understood is {\"mode\":\"declared\"}"});
   }
   if (authority.egress_rules && !authority.egress_rules->empty()) {
     for (std::size_t i = 0; i < authority.egress_rules->size(); ++i) JudgeRule((*authority.egress_rules)[i], i, out);
@@ -63,7 +67,8 @@ void JudgeDns(const Authority& authority, const SupportedFeatures& features, Vio
   const auto& resolvers = authority.dns_authority->resolvers;
   for (std::size_t i = 0; i < resolvers.size(); ++i) {
     if (resolvers[i].protocol != ResolverProtocol::kDoq || features.doq) continue;
-    Missing("dnsAuthority.doq", fmt::format("/spec/authority/dnsAuthority/resolvers/{}/protocol", i), "DNS over QUIC", out);
+    Missing("dnsAuthority.doq", fmt::format("/spec/authority/dnsAuthority/resolvers/{}/protocol", i), "DNS over QUIC",
+            out);
   }
 }
 
@@ -101,10 +106,11 @@ void JudgeSecrets(const CellSpec& spec, const SupportedFeatures& features, Viola
   if (!spec.run || !AsksForSecrets(spec) || features.runtime_secrets) return;
   if (spec.run->secret_delivery == SecretDelivery::kEnv) return;
   const bool leased = spec.run->secret_delivery == SecretDelivery::kRuntimeLeasedBroker;
-  out.push_back({"controls.secretDelivery", "/spec/run/secretDelivery",
-                 fmt::format("found {} (the default is runtimeLeasedBroker), which needs the gate that this build does not "
-                             "have; allowed is env",
-                             leased ? "runtimeLeasedBroker" : "runtimeBroker")});
+  out.push_back(
+      {"controls.secretDelivery", "/spec/run/secretDelivery",
+       fmt::format("found {} (the default is runtimeLeasedBroker), which needs the gate that this build does not "
+                   "have; allowed is env",
+                   leased ? "runtimeLeasedBroker" : "runtimeBroker")});
 }
 
 void JudgeExports(const Export& exports, const SupportedFeatures& features, Violations& out) {
@@ -113,10 +119,11 @@ void JudgeExports(const Export& exports, const SupportedFeatures& features, Viol
     const ExportTarget& target = (*exports.targets)[i];
     const bool http = target.kind == ExportTargetKind::kHttp;
     if (http && !IsStrictUrl(target.base_url)) {
-      out.push_back({"controls.export.url", fmt::format("/spec/export/targets/{}/baseUrl", i),
-                     fmt::format("found {}; allowed is a URL by RFC 3986: ASCII, a host that is a name or an address, and a "
-                                 "port from 1",
-                                 Quote(target.base_url))});
+      out.push_back(
+          {"controls.export.url", fmt::format("/spec/export/targets/{}/baseUrl", i),
+           fmt::format("found {}; allowed is a URL by RFC 3986: ASCII, a host that is a name or an address, and a "
+                       "port from 1",
+                       Quote(target.base_url))});
     }
     if (http ? features.http_export : features.s3_export) continue;
     Missing("export.targets", fmt::format("/spec/export/targets/{}", i), http ? "HTTP export" : "S3 export", out);
@@ -127,7 +134,8 @@ bool CanBeAsked(std::string_view host, const DnsAuthority& dns) {
   const std::string_view name = host.starts_with("*.") ? host.substr(2) : host;
   return std::any_of(dns.hostname_allowlist.begin(), dns.hostname_allowlist.end(), [&](const std::string& pattern) {
     // A wildcard rule can be used when some name below it may be asked.
-    return pattern == host || HostnameMatches(pattern, name) || (host.starts_with("*.") && HostnameMatches(host, pattern)) ||
+    return pattern == host || HostnameMatches(pattern, name) ||
+           (host.starts_with("*.") && HostnameMatches(host, pattern)) ||
            (host.starts_with("*.") && pattern.starts_with("*.") && HostnameMatches(host, pattern.substr(2)));
   });
 }
@@ -149,19 +157,22 @@ std::vector<Violation> JudgeControls(const CellDocument& document, const Support
 std::vector<std::string> AdmissionWarnings(const CellDocument& document) {
   std::vector<std::string> warnings;
   const Authority& authority = document.spec.authority;
-  for (std::size_t i = 0; authority.egress_rules && authority.dns_authority && i < authority.egress_rules->size(); ++i) {
+  for (std::size_t i = 0; authority.egress_rules && authority.dns_authority && i < authority.egress_rules->size();
+       ++i) {
     const std::string& host = (*authority.egress_rules)[i].host;
     const auto form = ClassifyHost(host);
     const bool name = form == HostForm::kName || form == HostForm::kWildcard;
     if (!name || CanBeAsked(host, *authority.dns_authority)) continue;
-    warnings.push_back(fmt::format("/spec/authority/egressRules/{}/host: {} can never be asked: "
-                                   "dnsAuthority.hostnameAllowlist does not hold it",
-                                   i, Quote(host)));
+    warnings.push_back(
+        fmt::format("/spec/authority/egressRules/{}/host: {} can never be asked: "
+                    "dnsAuthority.hostnameAllowlist does not hold it",
+                    i, Quote(host)));
   }
   if (document.spec.environment) {
     warnings.push_back("/spec/environment: a native cell does not start from an image; the host's /usr is used");
   }
-  if (document.spec.ingress) warnings.push_back("/spec/ingress: nothing is fetched; grant the source with a path instead");
+  if (document.spec.ingress)
+    warnings.push_back("/spec/ingress: nothing is fetched; grant the source with a path instead");
   return warnings;
 }
 

@@ -23,12 +23,12 @@ struct SupportedFeatures {
   bool s3_export = false;
 };
 
-// All findings at once; `rule` is "controls.<what>", the pointer names the member. The document was validated and, where it
-// has a token, bounded by its leaf.
+// All findings at once; `rule` is "controls.<what>", the pointer names the member. The document was validated and,
+// where it has a token, bounded by its leaf.
 std::vector<Violation> JudgeControls(const CellDocument& document, const SupportedFeatures& features = {});
 
-// What runs, but not as a reader might expect: names that no rule of DNS lets be asked, images and sources that a native
-// cell does not fetch. One sentence each, starting with the pointer.
+// What runs, but not as a reader might expect: names that no rule of DNS lets be asked, images and sources that a
+// native cell does not fetch. One sentence each, starting with the pointer.
 std::vector<std::string> AdmissionWarnings(const CellDocument& document);
 
 }  // namespace spec

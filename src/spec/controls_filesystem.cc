@@ -12,7 +12,7 @@
 namespace spec {
 namespace {
 
-constexpr std::size_t kMaxGrants = 256;     // of each kind
+constexpr std::size_t kMaxGrants = 256;      // of each kind
 constexpr std::size_t kMaxPathBytes = 4095;  // PATH_MAX without its NUL
 
 struct ReservedPath {
@@ -52,8 +52,10 @@ class Judge {
   Judge(std::string pointer, std::vector<Violation>& out) : pointer_(std::move(pointer)), out_(out) {}
 
   void Path(const PathGrant& grant) {
-    if (!IsNormal(grant.source)) return Refuse("source", grant.source, "an absolute path in normal form, without '.' and '..'");
-    if (!IsNormal(grant.target)) return Refuse("target", grant.target, "an absolute path in normal form, without '.' and '..'");
+    if (!IsNormal(grant.source))
+      return Refuse("source", grant.source, "an absolute path in normal form, without '.' and '..'");
+    if (!IsNormal(grant.target))
+      return Refuse("target", grant.target, "an absolute path in normal form, without '.' and '..'");
     if (grant.source == "/") return Refuse("source", grant.source, "a part of the host, not all of it");
     for (const ReservedPath& reserved : kSources) {
       if (IsAtOrBelow(grant.source, reserved.path)) {
@@ -66,7 +68,8 @@ class Judge {
       }
     }
     for (const std::string_view whole : kWholeTargets) {
-      if (grant.target == whole) return Refuse("target", grant.target, fmt::format("a path below {}, not it as a whole", whole));
+      if (grant.target == whole)
+        return Refuse("target", grant.target, fmt::format("a path below {}, not it as a whole", whole));
     }
   }
 
@@ -83,7 +86,8 @@ class Judge {
 void JudgeList(const std::vector<PathGrant>& grants, std::string_view member, std::vector<Violation>& out) {
   const std::string list = fmt::format("/spec/authority/filesystem/{}", member);
   if (grants.size() > kMaxGrants) {
-    out.push_back({"controls.filesystem.count", list, fmt::format("found {} paths; allowed are {}", grants.size(), kMaxGrants)});
+    out.push_back(
+        {"controls.filesystem.count", list, fmt::format("found {} paths; allowed are {}", grants.size(), kMaxGrants)});
     return;
   }
   for (std::size_t i = 0; i < grants.size(); ++i) Judge(fmt::format("{}/{}", list, i), out).Path(grants[i]);

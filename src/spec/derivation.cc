@@ -17,7 +17,9 @@ namespace {
 constexpr std::string_view kToken = "/spec/authority/authorityDerivation";
 
 DerivationVerdict Invalid(std::string_view error_class, std::string_view member, std::string message) {
-  return {DerivationResult::kInvalidSignature, 0, 0,
+  return {DerivationResult::kInvalidSignature,
+          0,
+          0,
           {error_class, fmt::format("{}{}", kToken, member), std::move(message)}};
 }
 
@@ -101,10 +103,12 @@ std::string DerivationPayload(const AuthorityDerivation& token) {
   return out;
 }
 
-DerivationVerdict VerifyDerivation(const AuthorityDerivation& token, const Authority& authority, const KeyRing& role_keys) {
+DerivationVerdict VerifyDerivation(const AuthorityDerivation& token, const Authority& authority,
+                                   const KeyRing& role_keys) {
   if (token.grantor_signature.algorithm != "ed25519") {
-    return Invalid("unknown_algorithm", "/grantorSignature/algorithm",
-                   fmt::format("found \"{}\"; allowed is ed25519", base::Escape(token.grantor_signature.algorithm, 80)));
+    return Invalid(
+        "unknown_algorithm", "/grantorSignature/algorithm",
+        fmt::format("found \"{}\"; allowed is ed25519", base::Escape(token.grantor_signature.algorithm, 80)));
   }
   if (const auto step = FirstWideningStep(token)) {
     return Invalid("step_not_narrowing", fmt::format("/derivationSteps/{}", *step),
@@ -148,7 +152,9 @@ DerivationVerdict JudgeDerivation(const CellDocument& document, const KeyRing& r
   const auto& token = document.spec.authority.authority_derivation;
   if (!token) {
     if (!required) return {};
-    return {DerivationResult::kMissingToken, 0, 0,
+    return {DerivationResult::kMissingToken,
+            0,
+            0,
             {"missing_derivation", std::string(kToken), "found none; this deployment requires a derivation token"}};
   }
   auto verdict = VerifyDerivation(*token, document.spec.authority, role_keys);
@@ -161,7 +167,8 @@ DerivationVerdict JudgeDerivation(const CellDocument& document, const KeyRing& r
   const auto end = ParseTime(*token->not_after);
   if (!end) return Invalid("bad_time", "/notAfter", "found no RFC 3339 time");
   if (now && *now <= *end) return verdict;
-  verdict = Invalid("expired", "/notAfter", fmt::format("found a token that ended at {}", base::Escape(*token->not_after, 80)));
+  verdict = Invalid("expired", "/notAfter",
+                    fmt::format("found a token that ended at {}", base::Escape(*token->not_after, 80)));
   verdict.result = DerivationResult::kExpiredToken;
   return verdict;
 }

@@ -29,9 +29,9 @@ struct DerivationVerdict {
   DerivationResult result = DerivationResult::kValid;
   // kExceeds…: how many rules or secrets the document declares, and how many the leaf claims.
   std::size_t declared = 0, claimed = 0;
-  // Unless kValid: unknown_algorithm, step_not_narrowing, exceeds_authority, unknown_role, bad_base64, bad_key_length, bad_key,
-  // bad_signature_length, signature_mismatch, missing_derivation, other_spec, bad_time, expired; the pointer is into the cell
-  // document.
+  // Unless kValid: unknown_algorithm, step_not_narrowing, exceeds_authority, unknown_role, bad_base64, bad_key_length,
+  // bad_key, bad_signature_length, signature_mismatch, missing_derivation, other_spec, bad_time, expired; the pointer
+  // is into the cell document.
   DocumentError error;
 };
 
@@ -41,9 +41,10 @@ std::expected<AuthorityDerivation, DocumentError> ParseDerivationToken(std::stri
 // The signed bytes: form V of leafCapability, parentRunId, roleRoot and, where given, notAfter and specHash.
 std::string DerivationPayload(const AuthorityDerivation& token);
 
-// The checks in their order: algorithm and narrowing of the steps; leaf within the authority; role known; key; signature.
-// `role_keys` from ParseAuthorityKeysFile; empty: no roles are known.
-DerivationVerdict VerifyDerivation(const AuthorityDerivation& token, const Authority& authority, const KeyRing& role_keys);
+// The checks in their order: algorithm and narrowing of the steps; leaf within the authority; role known; key;
+// signature. `role_keys` from ParseAuthorityKeysFile; empty: no roles are known.
+DerivationVerdict VerifyDerivation(const AuthorityDerivation& token, const Authority& authority,
+                                   const KeyRing& role_keys);
 
 // A token without parentRunId is universal; refused (unscoped_token) unless scoped tokens are not required.
 enum class ScopedTokens : std::uint8_t { kRequired, kOptional };

@@ -77,10 +77,10 @@ TEST(Derivation, SaysWhenOneIsMissing) {
 }
 
 TEST(Derivation, BoundsTheCellToItsLeaf) {
-  const auto document = Document(
-      "", R"(,"identity":{"kind":"federatedOidc","provider":"p","audience":"a","secretRef":"GIT_TOKEN"})");
-  EXPECT_THAT(BeyondLeaf(document), ElementsAre("/spec/authority/egressRules/0", "/spec/authority/secretRefs/0",
-                                                "/spec/identity/secretRef"));
+  const auto document =
+      Document("", R"(,"identity":{"kind":"federatedOidc","provider":"p","audience":"a","secretRef":"GIT_TOKEN"})");
+  EXPECT_THAT(BeyondLeaf(document),
+              ElementsAre("/spec/authority/egressRules/0", "/spec/authority/secretRefs/0", "/spec/identity/secretRef"));
   const auto bounded = BoundByLeaf(document);
   ASSERT_EQ(bounded.spec.authority.egress_rules->size(), 1u);
   EXPECT_EQ(bounded.spec.authority.egress_rules->front().host, "artifacts.example.com");
@@ -95,7 +95,9 @@ TEST(Derivation, BindsToOneSpecAndEndsWhereItSays) {
   auto document = Document("");
   AuthorityDerivation& token = *document.spec.authority.authority_derivation;
   const auto sign = [&] { token.grantor_signature.bytes = base::Base64Encode(key->Sign(DerivationPayload(token))); };
-  const auto judge = [&](std::string_view now) { return JudgeDerivation(document, *ParseAuthorityKeysFile(kKeys), true, ParseTime(now)); };
+  const auto judge = [&](std::string_view now) {
+    return JudgeDerivation(document, *ParseAuthorityKeysFile(kKeys), true, ParseTime(now));
+  };
   token.spec_hash = SpecHashWithoutToken(document.spec);
   token.not_after = "2031-01-01T00:00:00Z";
   EXPECT_EQ(judge("2030-01-01T00:00:00Z").error.error_class, "signature_mismatch");
@@ -109,7 +111,8 @@ TEST(Derivation, BindsToOneSpecAndEndsWhereItSays) {
 
 TEST(AuthorityKeys, AreStandardBase64WithPadding) {
   EXPECT_TRUE(ParseAuthorityKeysFile(kKeys));
-  EXPECT_EQ(ParseAuthorityKeysFile(R"({"r":"IVL40Zt5HSRFMkLhXy6rbLfP-ntqXtMAl5YOBpiB2xI"})").error().error_class, "bad_base64");
+  EXPECT_EQ(ParseAuthorityKeysFile(R"({"r":"IVL40Zt5HSRFMkLhXy6rbLfP-ntqXtMAl5YOBpiB2xI"})").error().error_class,
+            "bad_base64");
   EXPECT_EQ(ParseAuthorityKeysFile(R"({"r":"AA==","\u0072":"AA=="})").error().error_class, "duplicate_kid");
   EXPECT_EQ(ParseAuthorityKeysFile("[]").error().error_class, "not_an_object");
   EXPECT_EQ(ParseAuthorityKeysFile(R"({"a/b":5})").error().pointer, "/a~1b");

@@ -14,9 +14,11 @@ std::expected<CellDocument, DocumentError> DecodeCellDocument(std::string_view t
 
 std::expected<CellDocument, DocumentError> ParseCellDocument(std::string_view text) {
   auto document = DecodeCellDocument(text);
-  if (!document) [[unlikely]] return document;
+  if (!document) [[unlikely]]
+    return document;
   auto valid = ValidateCellDocument(*document);
-  if (!valid) [[unlikely]] return std::unexpected(std::move(valid).error());
+  if (!valid) [[unlikely]]
+    return std::unexpected(std::move(valid).error());
   return document;
 }
 
@@ -34,7 +36,9 @@ std::string DocumentDeclarationForm(const CellDocument& document) {
   return out;
 }
 
-std::string CanonicalSpecHash(const CellSpec& spec) { return crypto::PrefixedHex(crypto::Sha256Of(SpecDeclarationForm(spec))); }
+std::string CanonicalSpecHash(const CellSpec& spec) {
+  return crypto::PrefixedHex(crypto::Sha256Of(SpecDeclarationForm(spec)));
+}
 
 std::string RawDigest(std::string_view bytes) { return crypto::Hex(crypto::Sha256Of(bytes)); }
 

@@ -35,12 +35,14 @@ std::string PointerOf(std::string_view text) {
 TEST(CellDocument, HashesTheMinimalDocumentAsPublished) {
   const auto document = ParseCellDocument(kMinimal);
   ASSERT_TRUE(document);
-  EXPECT_EQ(SpecDeclarationForm(document->spec),
-            R"({"id":"hello-1","correlation":null,"ingress":null,"environment":null,"policy":null,"identity":null,"run":)"
-            R"({"argv":["/usr/bin/true"],"workingDirectory":null,"timeoutMs":null,"limits":null,"secretDelivery":"env"},)"
-            R"("authority":{"filesystem":null,"network":null,"egressRules":null,"secretRefs":null,"authorityDerivation":null},)"
-            R"("lifetime":{"ttlSeconds":60},"export":null})");
-  EXPECT_EQ(CanonicalSpecHash(document->spec), "sha256:93fc1ce5320ca5a29f231422274f57faa5fe874a095afe4f6b856badb4db7aaf");
+  EXPECT_EQ(
+      SpecDeclarationForm(document->spec),
+      R"({"id":"hello-1","correlation":null,"ingress":null,"environment":null,"policy":null,"identity":null,"run":)"
+      R"({"argv":["/usr/bin/true"],"workingDirectory":null,"timeoutMs":null,"limits":null,"secretDelivery":"env"},)"
+      R"("authority":{"filesystem":null,"network":null,"egressRules":null,"secretRefs":null,"authorityDerivation":null},)"
+      R"("lifetime":{"ttlSeconds":60},"export":null})");
+  EXPECT_EQ(CanonicalSpecHash(document->spec),
+            "sha256:93fc1ce5320ca5a29f231422274f57faa5fe874a095afe4f6b856badb4db7aaf");
 }
 
 TEST(CellDocument, DeclarationFormReadsBackAsTheSameDocument) {
@@ -52,13 +54,14 @@ TEST(CellDocument, DeclarationFormReadsBackAsTheSameDocument) {
 }
 
 TEST(CellDocument, WritesExtensionsLastAndOnlyWhereGiven) {
-  const auto document = ParseCellDocument(
-      WithRun(R"(,"terminal":true,"env":{"B":"2","A":"1"},"limits":{"bestEffort":["cpu"],"scratchBytes":5,"pidsMax":7})"));
+  const auto document = ParseCellDocument(WithRun(
+      R"(,"terminal":true,"env":{"B":"2","A":"1"},"limits":{"bestEffort":["cpu"],"scratchBytes":5,"pidsMax":7})"));
   ASSERT_TRUE(document);
-  EXPECT_NE(SpecDeclarationForm(document->spec)
-                .find(R"("limits":{"memoryMaxBytes":null,"cpuMax":null,"pidsMax":7,"scratchBytes":5,"bestEffort":["cpu"]},)"
-                      R"("secretDelivery":"runtimeLeasedBroker","env":{"A":"1","B":"2"},"terminal":true})"),
-            std::string::npos)
+  EXPECT_NE(
+      SpecDeclarationForm(document->spec)
+          .find(R"("limits":{"memoryMaxBytes":null,"cpuMax":null,"pidsMax":7,"scratchBytes":5,"bestEffort":["cpu"]},)"
+                R"("secretDelivery":"runtimeLeasedBroker","env":{"A":"1","B":"2"},"terminal":true})"),
+      std::string::npos)
       << SpecDeclarationForm(document->spec);
 }
 
@@ -122,8 +125,8 @@ TEST(CellDocument, RefusesZeroWhereItMeansNothing) {
 }
 
 TEST(CellDocument, EscapesAndCapsWhatItShows) {
-  const auto hostile = ParseCellDocument(WithSpec("\"authority\":{},\"placement\":{\"poolId\":\"\\u001b[31m\\n" +
-                                                  std::string(100'000, 'x') + "\"}"));
+  const auto hostile = ParseCellDocument(
+      WithSpec("\"authority\":{},\"placement\":{\"poolId\":\"\\u001b[31m\\n" + std::string(100'000, 'x') + "\"}"));
   ASSERT_FALSE(hostile);
   const std::string message = hostile.error().ToError("spec.json").message;
   EXPECT_LT(message.size(), 600u);
@@ -140,8 +143,8 @@ TEST(CellDocument, ShapesOfGrantsAreReadAndOthersKept) {
   EXPECT_EQ(filesystem.grant->writable[1].target, "/t");
   EXPECT_EQ(filesystem.canonical, R"({"readable":[],"writable":["/w",{"source":"/s","target":"/t"}]})");
   EXPECT_TRUE(document->spec.authority.network->declared);
-  for (const auto* other : {R"({"mounts":[]})", R"({"readable":["relative"]})", R"({"readable":[{"source":"/a"}]})", "5",
-                            R"({"readable":[{"source":"/a","target":"/b","x":1}]})", R"({"readable":"/a"})"}) {
+  for (const auto* other : {R"({"mounts":[]})", R"({"readable":["relative"]})", R"({"readable":[{"source":"/a"}]})",
+                            "5", R"({"readable":[{"source":"/a","target":"/b","x":1}]})", R"({"readable":"/a"})"}) {
     const auto opaque = ParseCellDocument(WithSpec(std::string(R"("authority":{"filesystem":)") + other + "}"));
     ASSERT_TRUE(opaque) << other;
     EXPECT_FALSE(opaque->spec.authority.filesystem->grant) << other;

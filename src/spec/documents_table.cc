@@ -17,13 +17,15 @@ constexpr Constraint kStandardKey{"standard base64, padded, of a 32-byte Ed25519
 constexpr const TypeShape* kStrings = &Codec<StringMap>::kType;
 
 constexpr DocumentRow kDocuments[] = {
-    {"cell-document", "Execution cell document", "What shall run, and everything it may do.", &Codec<CellDocument>::kType,
+    {"cell-document", "Execution cell document", "What shall run, and everything it may do.",
+     &Codec<CellDocument>::kType, nullptr},
+    {"policy-pack", "Policy pack", "What a deployment demands of every document it runs.", &Codec<PolicyPack>::kType,
      nullptr},
-    {"policy-pack", "Policy pack", "What a deployment demands of every document it runs.", &Codec<PolicyPack>::kType, nullptr},
     {"authorization-policy", "Authorization policy", "Who may run cells on this deployment.",
      &Codec<AuthorizationPolicy>::kType, nullptr},
     {"keys-file", "Verifying keys file", "Key id to public key, for keyset and event envelopes.", kStrings, &kUrlKey},
-    {"authority-keys-file", "Authority keys file", "Role to public key, for derivation tokens.", kStrings, &kStandardKey},
+    {"authority-keys-file", "Authority keys file", "Role to public key, for derivation tokens.", kStrings,
+     &kStandardKey},
     {"keyset-envelope", "Trust keyset envelope", "A signed list of keys, alone or in a chain.",
      &Codec<KeysetEnvelope>::kType, nullptr},
     {"derivation-token", "Authority derivation token", "A signature that bounds what a cell may get.",

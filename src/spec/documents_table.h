@@ -10,7 +10,7 @@
 namespace spec {
 
 struct DocumentRow {
-  std::string_view name;    // as in `cellos schema NAME`
+  std::string_view name;  // as in `cellos schema NAME`
   std::string_view title;
   std::string_view about;   // one sentence
   const TypeShape* type;    // kObject, or kMap for files of keys

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names that no document may put into the environment of a workload: they would load code, start scripts, or pretend to be
-// the supervisor.
+// Names that no document may put into the environment of a workload: they would load code, start scripts, or pretend to
+// be the supervisor.
 #pragma once
 
 #include <string>

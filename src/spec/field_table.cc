@@ -122,7 +122,8 @@ bool DecodeObject(const ObjectShape& shape, void* object, const json::Value& val
     const FieldRow& row = rows[index];
     guess = index + 1;
     if (member.value.is_null() && NullIsAbsent(row.presence)) continue;
-    if (!row.decode(object, member.value, decoder)) [[unlikely]] return decoder.Inside(member.name);
+    if (!row.decode(object, member.value, decoder)) [[unlikely]]
+      return decoder.Inside(member.name);
     seen |= std::uint64_t{1} << index;
   }
   for (std::size_t i = 0; i < rows.size(); ++i) {

@@ -109,7 +109,8 @@ template <>
 struct Codec<std::string> {
   static constexpr TypeShape kType{.shape = Shape::kString};
   static bool Decode(std::string& to, const json::Value& value, Decoder& decoder) {
-    if (!value.is_string()) [[unlikely]] return decoder.WrongType(value, kType);
+    if (!value.is_string()) [[unlikely]]
+      return decoder.WrongType(value, kType);
     to.assign(value.string());
     return true;
   }
@@ -117,8 +118,7 @@ struct Codec<std::string> {
 };
 
 template <class T>
-  requires std::is_unsigned_v<T> && (!std::is_same_v<T, bool>)
-struct Codec<T> {
+requires std::is_unsigned_v<T> &&(!std::is_same_v<T, bool>)struct Codec<T> {
   static constexpr TypeShape kType{.shape = Shape::kInteger, .max = std::numeric_limits<T>::max()};
   static bool Decode(T& to, const json::Value& value, Decoder& decoder) {
     if (value.kind() == json::Kind::kUint && value.unsigned_integer() <= kType.max) [[likely]] {
@@ -135,7 +135,8 @@ template <>
 struct Codec<bool> {
   static constexpr TypeShape kType{.shape = Shape::kBool};
   static bool Decode(bool& to, const json::Value& value, Decoder& decoder) {
-    if (value.kind() != json::Kind::kBool) [[unlikely]] return decoder.WrongType(value, kType);
+    if (value.kind() != json::Kind::kBool) [[unlikely]]
+      return decoder.WrongType(value, kType);
     to = value.boolean();
     return true;
   }
@@ -143,11 +144,12 @@ struct Codec<bool> {
 };
 
 template <class E>
-  requires std::is_enum_v<E>
+requires std::is_enum_v<E>
 struct Codec<E> {
   static constexpr TypeShape kType{.shape = Shape::kEnum, .names = EnumNames<E>::kNames};
   static bool Decode(E& to, const json::Value& value, Decoder& decoder) {
-    if (!value.is_string()) [[unlikely]] return decoder.WrongType(value, kType);
+    if (!value.is_string()) [[unlikely]]
+      return decoder.WrongType(value, kType);
     for (std::size_t i = 0; i < kType.names.size(); ++i) {
       if (kType.names[i] != value.string()) continue;
       to = static_cast<E>(i);
@@ -155,9 +157,7 @@ struct Codec<E> {
     }
     return decoder.UnknownVariant(value, kType);
   }
-  static void Encode(E from, std::string& out) {
-    json::AppendString(out, kType.names[static_cast<std::size_t>(from)]);
-  }
+  static void Encode(E from, std::string& out) { json::AppendString(out, kType.names[static_cast<std::size_t>(from)]); }
 };
 
 template <class T>
@@ -173,11 +173,13 @@ template <class T>
 struct Codec<std::vector<T>> {
   static constexpr TypeShape kType{.shape = Shape::kList, .element = &Codec<T>::kType};
   static bool Decode(std::vector<T>& to, const json::Value& value, Decoder& decoder) {
-    if (!value.is_array()) [[unlikely]] return decoder.WrongType(value, kType);
+    if (!value.is_array()) [[unlikely]]
+      return decoder.WrongType(value, kType);
     const auto items = value.array();
     to.resize(items.size());
     for (std::size_t i = 0; i < items.size(); ++i) {
-      if (!Codec<T>::Decode(to[i], items[i], decoder)) [[unlikely]] return decoder.Inside(i);
+      if (!Codec<T>::Decode(to[i], items[i], decoder)) [[unlikely]]
+        return decoder.Inside(i);
     }
     return true;
   }
@@ -196,11 +198,13 @@ template <class T>
 struct Codec<std::vector<std::pair<std::string, T>>> {
   static constexpr TypeShape kType{.shape = Shape::kMap, .element = &Codec<T>::kType};
   static bool Decode(std::vector<std::pair<std::string, T>>& to, const json::Value& value, Decoder& decoder) {
-    if (!value.is_object()) [[unlikely]] return decoder.WrongType(value, kType);
+    if (!value.is_object()) [[unlikely]]
+      return decoder.WrongType(value, kType);
     for (const json::Member& member : value.object()) {
       auto& [key, item] = to.emplace_back();
       key.assign(member.name);
-      if (!Codec<T>::Decode(item, member.value, decoder)) [[unlikely]] return decoder.Inside(member.name);
+      if (!Codec<T>::Decode(item, member.value, decoder)) [[unlikely]]
+        return decoder.Inside(member.name);
     }
     std::sort(to.begin(), to.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     return true;
@@ -218,11 +222,12 @@ struct Codec<std::vector<std::pair<std::string, T>>> {
 };
 
 template <class T>
-  requires requires { ShapeOf<T>::kShape; }
+requires requires { ShapeOf<T>::kShape; }
 struct Codec<T> {
   static constexpr TypeShape kType{.shape = Shape::kObject, .object = &ShapeOf<T>::kShape};
   static bool Decode(T& to, const json::Value& value, Decoder& decoder) {
-    if (!value.is_object()) [[unlikely]] return decoder.WrongType(value, kType);
+    if (!value.is_object()) [[unlikely]]
+      return decoder.WrongType(value, kType);
     return DecodeObject(ShapeOf<T>::kShape, &to, value, decoder);
   }
   static void Encode(const T& from, std::string& out) { EncodeObject(ShapeOf<T>::kShape, &from, out); }
@@ -232,7 +237,7 @@ struct Codec<T> {
 
 template <auto M>
 struct MemberOf;
-template <class C, class T, T C::* M>
+template <class C, class T, T C::*M>
 struct MemberOf<M> {
   using Class = C;
   using Type = T;
@@ -258,7 +263,7 @@ template <auto M>
 constexpr FieldRow Row(std::string_view name, Presence presence, std::string_view meaning,
                        const Constraint* constraint = nullptr) {
   using Member = MemberOf<M>;
-  return {name, presence, &Codec<typename Member::Type>::kType, Member::Decode, Member::Encode, Member::Absent,
+  return {name,       presence, &Codec<typename Member::Type>::kType, Member::Decode, Member::Encode, Member::Absent,
           constraint, meaning};
 }
 

@@ -140,8 +140,8 @@ std::optional<Cidr> ParseCidr(std::string_view text) {
   const std::string_view length = text.substr(slash + 1);
   unsigned prefix = 0;
   const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), prefix);
-  const bool canonical = error == std::errc() && end == length.data() + length.size() &&
-                         (length.size() == 1 || length[0] != '0');
+  const bool canonical =
+      error == std::errc() && end == length.data() + length.size() && (length.size() == 1 || length[0] != '0');
   if (!address || length.empty() || !canonical || prefix > (address->v6 ? 128u : 32u)) return std::nullopt;
   for (unsigned bit = prefix; bit < 128; ++bit) {
     if ((address->bytes[bit / 8] >> (7 - bit % 8) & 1) != 0) return std::nullopt;

@@ -28,7 +28,8 @@ TEST(Addresses, HaveOneFormEach) {
     EXPECT_FALSE(ParseAddress(text)) << text;
   }
   EXPECT_EQ(ParseCidr("fd00::/8")->prefix, 8u);
-  for (const auto* text : {"10.0.0.0", "10.0.0.0/", "10.0.0.0/+8", "10.0.0.0/33", "10.0.0.1/8", "::1/127", "10.0.0.0/8/8", "/8"}) {
+  for (const auto* text :
+       {"10.0.0.0", "10.0.0.0/", "10.0.0.0/+8", "10.0.0.0/33", "10.0.0.1/8", "::1/127", "10.0.0.0/8/8", "/8"}) {
     EXPECT_FALSE(ParseCidr(text)) << text;
   }
 }
@@ -36,12 +37,14 @@ TEST(Addresses, HaveOneFormEach) {
 TEST(Endpoints, AreParsedByTheirForm) {
   EXPECT_TRUE(IsAddressAndPort("10.0.0.1:53"));
   EXPECT_TRUE(IsAddressAndPort("[::1]:53"));
-  for (const auto* text : {"10.0.0.1", "::1:53", "a.b:53", "10.0.0.1:0", "10.0.0.1:65536", "10.0.0.1:053", "[10.0.0.1]:53", "[::1]"}) {
+  for (const auto* text :
+       {"10.0.0.1", "::1:53", "a.b:53", "10.0.0.1:0", "10.0.0.1:65536", "10.0.0.1:053", "[10.0.0.1]:53", "[::1]"}) {
     EXPECT_FALSE(IsAddressAndPort(text)) << text;
   }
   EXPECT_TRUE(IsDohUrl("https://dns.example/dns-query"));
   EXPECT_TRUE(IsDohUrl("https://[2001:db8::1]:8443/dns-query?a=b"));
-  for (const auto* text : {"http://dns.example/", "https://", "https://u@dns.example/", "https://dns.example/#f", "dns.example"}) {
+  for (const auto* text :
+       {"http://dns.example/", "https://", "https://u@dns.example/", "https://dns.example/#f", "dns.example"}) {
     EXPECT_FALSE(IsDohUrl(text)) << text;
   }
   EXPECT_TRUE(IsDoqEndpoint("quic://dns.example"));
@@ -52,7 +55,8 @@ TEST(Endpoints, AreParsedByTheirForm) {
 TEST(RebindEntries, NameAHostAndItsAddresses) {
   EXPECT_TRUE(IsRebindEntry("a.b:10.0.0.1"));
   EXPECT_TRUE(IsRebindEntry("a.b:2001:db8::/32"));
-  for (const auto* text : {"10.0.0.0/8", "a:10.0.0.1", "a.b:", "a.b:c.d", "*.a.b:10.0.0.1", "a.b"}) EXPECT_FALSE(IsRebindEntry(text)) << text;
+  for (const auto* text : {"10.0.0.0/8", "a:10.0.0.1", "a.b:", "a.b:c.d", "*.a.b:10.0.0.1", "a.b"})
+    EXPECT_FALSE(IsRebindEntry(text)) << text;
 }
 
 TEST(ExportUrl, BringsTheHostToOneForm) {
@@ -62,8 +66,9 @@ TEST(ExportUrl, BringsTheHostToOneForm) {
   EXPECT_EQ(ParseExportUrl("https://%61.b:8443/x")->port, 8443);
   EXPECT_EQ(ParseExportUrl("HTTP://a.b")->port, 80);
   EXPECT_EQ(ParseExportUrl("ftp://a.b").error(), UrlFault::kScheme);
-  for (const auto* text : {"", "a.b", "https:a.b", "https://", "https://a b", "https://a.b?x", "https://u@a.b", "https://a.b\\c",
-                           "https://[::1", "https://1.2.3.999", "https://a.b:99999", "https://a%00b", "https://a%zzb"}) {
+  for (const auto* text :
+       {"", "a.b", "https:a.b", "https://", "https://a b", "https://a.b?x", "https://u@a.b", "https://a.b\\c",
+        "https://[::1", "https://1.2.3.999", "https://a.b:99999", "https://a%00b", "https://a%zzb"}) {
     EXPECT_EQ(ParseExportUrl(text).error(), UrlFault::kForm) << text;
   }
 }

@@ -21,13 +21,15 @@ DocumentError FromFault(const json::ParseError& error) {
 
 std::expected<crypto::PublicKey, DocumentError> ToKey(const json::Value& value, base::Base64 alphabet) {
   if (!value.is_string()) {
-    return std::unexpected(DocumentError{"value_not_string", {}, fmt::format("found {}; allowed is a string", Describe(value))});
+    return std::unexpected(
+        DocumentError{"value_not_string", {}, fmt::format("found {}; allowed is a string", Describe(value))});
   }
   const auto bytes = base::Base64Decode(value.string(), alphabet);
   if (!bytes) {
-    return std::unexpected(
-        DocumentError{"bad_base64", {}, fmt::format("found {}; allowed is {} base64", Describe(value),
-                                                    alphabet == base::Base64::kUrl ? "URL" : "standard, padded")});
+    return std::unexpected(DocumentError{"bad_base64",
+                                         {},
+                                         fmt::format("found {}; allowed is {} base64", Describe(value),
+                                                     alphabet == base::Base64::kUrl ? "URL" : "standard, padded")});
   }
   crypto::PublicKey key;
   if (bytes->size() != key.size()) {
@@ -69,7 +71,9 @@ const crypto::PublicKey* FindKey(const KeyRing& keys, std::string_view name) {
   return found != keys.end() && found->first == name ? &found->second : nullptr;
 }
 
-std::expected<KeyRing, DocumentError> ParseKeysFile(std::string_view text) { return ParseKeys(text, base::Base64::kUrl); }
+std::expected<KeyRing, DocumentError> ParseKeysFile(std::string_view text) {
+  return ParseKeys(text, base::Base64::kUrl);
+}
 
 std::expected<KeyRing, DocumentError> ParseAuthorityKeysFile(std::string_view text) {
   return ParseKeys(text, base::Base64::kStandard);

@@ -41,8 +41,9 @@ std::string KeysetId(base::ByteSpan payload) {
 }
 
 // The signers that count, or the fault that refuses the envelope.
-std::expected<std::vector<std::string>, DocumentError> CountSigners(const KeysetEnvelope& envelope, base::ByteSpan payload,
-                                                                    const KeyRing& keys, Time now) {
+std::expected<std::vector<std::string>, DocumentError> CountSigners(const KeysetEnvelope& envelope,
+                                                                    base::ByteSpan payload, const KeyRing& keys,
+                                                                    Time now) {
   std::vector<std::string> signers;
   for (std::size_t i = 0; i < envelope.signatures.size(); ++i) {
     const KeysetSignature& signature = envelope.signatures[i];
@@ -63,9 +64,12 @@ std::expected<std::vector<std::string>, DocumentError> CountSigners(const Keyset
 
 }  // namespace
 
-std::expected<KeysetEnvelope, DocumentError> DecodeKeysetEnvelope(std::string_view text) { return Read<KeysetEnvelope>(text); }
+std::expected<KeysetEnvelope, DocumentError> DecodeKeysetEnvelope(std::string_view text) {
+  return Read<KeysetEnvelope>(text);
+}
 
-std::expected<VerifiedKeyset, DocumentError> VerifyKeyset(const KeysetEnvelope& envelope, const KeyRing& keys, Time now) {
+std::expected<VerifiedKeyset, DocumentError> VerifyKeyset(const KeysetEnvelope& envelope, const KeyRing& keys,
+                                                          Time now) {
   if (envelope.schema_version != "1.0.0") {
     return std::unexpected(Refuse("bad_schema_version", "/schemaVersion", envelope.schema_version, "1.0.0"));
   }

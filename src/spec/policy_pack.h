@@ -62,14 +62,17 @@ struct PolicyContext {
 
 // All violations of the pack's rules, in the order of its members; `rule` is the member's name. Empty when the host is
 // outside the pack's scope.
-std::vector<Violation> EvaluatePolicy(const PolicyPack& pack, const CellDocument& document, const PolicyContext& context);
+std::vector<Violation> EvaluatePolicy(const PolicyPack& pack, const CellDocument& document,
+                                      const PolicyContext& context);
 
-// Of a violation of secretRefAllowlist: caller_unmapped or secret_ref_denied; nullopt when the caller may have every secret.
+// Of a violation of secretRefAllowlist: caller_unmapped or secret_ref_denied; nullopt when the caller may have every
+// secret.
 std::optional<std::string_view> JudgeSecretRefs(const PolicyRules& rules, const Authority& authority,
                                                 std::string_view caller);
 
-// Where the document claims packId, packVersion or bundleDigest (sha256:… of the pack's bytes), each must be that of the
-// loaded pack; `pack` is nullptr when none is loaded, which matches no claim.
-std::vector<Violation> JudgePolicyClaim(const CellDocument& document, const PolicyPack* pack, std::string_view pack_digest);
+// Where the document claims packId, packVersion or bundleDigest (sha256:… of the pack's bytes), each must be that of
+// the loaded pack; `pack` is nullptr when none is loaded, which matches no claim.
+std::vector<Violation> JudgePolicyClaim(const CellDocument& document, const PolicyPack* pack,
+                                        std::string_view pack_digest);
 
 }  // namespace spec

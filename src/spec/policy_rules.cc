@@ -155,10 +155,10 @@ std::vector<Violation> JudgePolicyClaim(const CellDocument& document, const Poli
   if (!document.spec.policy) return violations;
   const auto judge = [&](std::string_view member, const std::optional<std::string>& claim, std::string_view loaded) {
     if (!claim || (pack != nullptr && *claim == loaded)) return;
-    violations.push_back({"policyClaim", fmt::format("/spec/policy/{}", member),
-                          fmt::format("found \"{}\"; the loaded pack has {}", base::Escape(*claim, 80),
-                                      pack == nullptr ? "nothing: none is loaded"
-                                                      : fmt::format("\"{}\"", base::Escape(loaded, 80)))});
+    violations.push_back(
+        {"policyClaim", fmt::format("/spec/policy/{}", member),
+         fmt::format("found \"{}\"; the loaded pack has {}", base::Escape(*claim, 80),
+                     pack == nullptr ? "nothing: none is loaded" : fmt::format("\"{}\"", base::Escape(loaded, 80)))});
   };
   const PolicyClaim& claim = *document.spec.policy;
   judge("packId", claim.pack_id, pack != nullptr ? pack->spec.id : "");

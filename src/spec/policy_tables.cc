@@ -15,8 +15,8 @@ constexpr Constraint kSubjects{"at least one, none blank", R"("minItems":1)"};
 constexpr Constraint kNotBlank{"none blank", ""};
 
 constexpr FieldRow kPolicyRules[] = {
-    Row<&PolicyRules::max_lifetime_ttl_seconds>("maxLifetimeTtlSeconds", kSkipNull, "lifetime.ttlSeconds is at most this",
-                                                &kPositive),
+    Row<&PolicyRules::max_lifetime_ttl_seconds>("maxLifetimeTtlSeconds", kSkipNull,
+                                                "lifetime.ttlSeconds is at most this", &kPositive),
     Row<&PolicyRules::max_memory_max_bytes>("maxMemoryMaxBytes", kSkipNull,
                                             "run.limits.memoryMaxBytes is given and at most this", &kPositive),
     Row<&PolicyRules::max_run_timeout_ms>("maxRunTimeoutMs", kSkipNull,
@@ -59,7 +59,8 @@ constexpr FieldRow kPolicyPack[] = {
 constexpr FieldRow kAuthorizationSpec[] = {
     Row<&AuthorizationSpec::subjects>("subjects", kRequired, "Tenants that may run cells here", &kSubjects),
     Row<&AuthorizationSpec::allowed_pools>("allowedPools", kSkipDefault, "Default []: no limit", &kNotBlank),
-    Row<&AuthorizationSpec::allowed_policy_packs>("allowedPolicyPacks", kSkipDefault, "Default []: no limit", &kNotBlank),
+    Row<&AuthorizationSpec::allowed_policy_packs>("allowedPolicyPacks", kSkipDefault, "Default []: no limit",
+                                                  &kNotBlank),
     Row<&AuthorizationSpec::max_cells_per_hour>("maxCellsPerHour", kSkipNull, "Starts per subject", &kPositive),
 };
 constexpr FieldRow kAuthorizationPolicy[] = {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "spec/policy_pack.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "spec/authorization.h"
 #include "spec/document.h"
+#include "spec/policy_pack.h"
 
 namespace spec {
 namespace {
@@ -14,8 +13,9 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 PolicyPack Pack(std::string_view spec_members) {
-  const auto pack = ParsePolicyPack(R"({"apiVersion":"cellos.io/v1","kind":"PolicyPack","spec":{"id":"p","version":"1.2.0",)" +
-                                    std::string(spec_members) + "}}");
+  const auto pack =
+      ParsePolicyPack(R"({"apiVersion":"cellos.io/v1","kind":"PolicyPack","spec":{"id":"p","version":"1.2.0",)" +
+                      std::string(spec_members) + "}}");
   EXPECT_TRUE(pack) << spec_members;
   return pack.value_or(PolicyPack());
 }
@@ -48,7 +48,8 @@ TEST(PolicyPack, TellsAllViolationsAtOnceInTheOrderOfItsMembers) {
 
 TEST(PolicyPack, ComparesHostsWithoutRegardToCase) {
   const auto pack = Pack(R"("rules":{"allowedEgressHosts":["*.Example.com"]})");
-  EXPECT_THAT(EvaluatePolicy(pack, Document(R"("authority":{"egressRules":[{"host":"A.eXample.COM","port":1}]})"), {}), IsEmpty());
+  EXPECT_THAT(EvaluatePolicy(pack, Document(R"("authority":{"egressRules":[{"host":"A.eXample.COM","port":1}]})"), {}),
+              IsEmpty());
 }
 
 TEST(PolicyPack, ScopeIsTheHostsNotTheDocuments) {
@@ -62,14 +63,16 @@ TEST(PolicyPack, ScopeIsTheHostsNotTheDocuments) {
 }
 
 TEST(PolicyPack, LiftingTheFloorSkipsNothingElse) {
-  const auto text = R"({"apiVersion":"cellos.io/v1","kind":"PolicyPack","spec":{"id":"p","version":"0.9.0","rules":{"maxRunTimeoutMs":0}}})";
+  const auto text =
+      R"({"apiVersion":"cellos.io/v1","kind":"PolicyPack","spec":{"id":"p","version":"0.9.0","rules":{"maxRunTimeoutMs":0}}})";
   EXPECT_EQ(ParsePolicyPack(text).error().error_class, "version_too_old");
   EXPECT_EQ(ParsePolicyPack(text, PackFloor::kLifted).error().error_class, "zero_limit");
 }
 
 TEST(PolicyClaim, MustBeThatOfTheLoadedPack) {
   const auto pack = Pack(R"("rules":{})");
-  const auto document = Document(R"("authority":{},"policy":{"packId":"p","packVersion":"1.2.0","bundleDigest":"sha256:00"})");
+  const auto document =
+      Document(R"("authority":{},"policy":{"packId":"p","packVersion":"1.2.0","bundleDigest":"sha256:00"})");
   EXPECT_THAT(JudgePolicyClaim(document, &pack, "sha256:00"), IsEmpty());
   EXPECT_EQ(JudgePolicyClaim(document, &pack, "sha256:11").front().pointer, "/spec/policy/bundleDigest");
   EXPECT_EQ(JudgePolicyClaim(document, nullptr, "").size(), 3u);
@@ -88,8 +91,10 @@ TEST(Authorization, JudgesSubjectPoolPackAndRateInOrder) {
   EXPECT_EQ(reason(R"("authority":{})"), "subject_not_authorized");
   EXPECT_EQ(reason(R"("authority":{},"correlation":{"tenantId":"Acme"})"), "subject_not_authorized");
   EXPECT_EQ(reason(R"("authority":{},"correlation":{"tenantId":"acme"})"), "pool_not_allowed");
-  EXPECT_EQ(reason(R"("authority":{},"correlation":{"tenantId":"acme"},"placement":{"poolId":"p"})"), "policy_pack_not_allowed");
-  constexpr auto kAll = R"("authority":{},"correlation":{"tenantId":"acme"},"placement":{"poolId":"p"},"policy":{"packId":"k"})";
+  EXPECT_EQ(reason(R"("authority":{},"correlation":{"tenantId":"acme"},"placement":{"poolId":"p"})"),
+            "policy_pack_not_allowed");
+  constexpr auto kAll =
+      R"("authority":{},"correlation":{"tenantId":"acme"},"placement":{"poolId":"p"},"policy":{"packId":"k"})";
   EXPECT_EQ(reason(kAll), "");
   EXPECT_EQ(reason(kAll, {.starts_in_last_hour = 1}), "");
   EXPECT_EQ(reason(kAll, {.starts_in_last_hour = 2}), "rate_limit_exceeded");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of other scripts in their ASCII form (RFC 3492), for comparing only: what a document grants is written in ASCII.
+// Names of other scripts in their ASCII form (RFC 3492), for comparing only: what a document grants is written in
+// ASCII.
 #pragma once
 
 #include <optional>

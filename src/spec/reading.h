@@ -18,10 +18,12 @@ DocumentError FromParseError(json::ParseError error);
 template <class T>
 std::expected<T, DocumentError> Read(std::string_view text) {
   const auto tree = json::Parse(text);
-  if (!tree) [[unlikely]] return std::unexpected(FromParseError(tree.error()));
+  if (!tree) [[unlikely]]
+    return std::unexpected(FromParseError(tree.error()));
   std::expected<T, DocumentError> document(std::in_place);
   Decoder decoder;
-  if (!Codec<T>::Decode(*document, tree->root(), decoder)) [[unlikely]] return std::unexpected(decoder.TakeError());
+  if (!Codec<T>::Decode(*document, tree->root(), decoder)) [[unlikely]]
+    return std::unexpected(decoder.TakeError());
   return document;
 }
 

@@ -69,7 +69,8 @@ std::string_view PresenceText(Presence presence) {
 }
 
 void AppendShape(std::string& page, const ObjectShape& shape) {
-  page += fmt::format("\n## {}\n\n| member | type | presence | allowed | meaning |\n| --- | --- | --- | --- | --- |\n", shape.name);
+  page += fmt::format("\n## {}\n\n| member | type | presence | allowed | meaning |\n| --- | --- | --- | --- | --- |\n",
+                      shape.name);
   for (const FieldRow& row : shape.fields) {
     page += fmt::format("| `{}` | {} | {} | {} | {} |\n", row.name, TypeText(*row.type), PresenceText(row.presence),
                         row.constraint != nullptr ? Cell(row.constraint->text) : "", Cell(row.meaning));
@@ -82,8 +83,10 @@ std::optional<std::string> ReferencePage(std::string_view name) {
   const DocumentRow* document = FindDocument(name);
   if (document == nullptr) return std::nullopt;
   std::string page = fmt::format(
-      "# {}\n\n{}\n\nJSON, UTF-8, at most 1 MiB and 32 levels; unknown and repeated members are refused. Members stand in the "
-      "order that is hashed. `cellos schema {}` prints the JSON Schema. This page is made from the tables that decode the "
+      "# {}\n\n{}\n\nJSON, UTF-8, at most 1 MiB and 32 levels; unknown and repeated members are refused. Members stand "
+      "in the "
+      "order that is hashed. `cellos schema {}` prints the JSON Schema. This page is made from the tables that decode "
+      "the "
       "document.\n",
       document->title, document->about, document->name);
   if (document->type->shape == Shape::kMap) {

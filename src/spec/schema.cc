@@ -103,14 +103,16 @@ std::string Definition(const ObjectShape& shape, std::string_view tag) {
   }
   for (const FieldRow& row : shape.fields) {
     const bool nullable = row.presence == Presence::kNullable || row.presence == Presence::kSkipNull;
-    properties += fmt::format(R"({}"{}":{{"description":{})", properties.empty() ? "" : ",", row.name, Description(row));
+    properties +=
+        fmt::format(R"({}"{}":{{"description":{})", properties.empty() ? "" : ",", row.name, Description(row));
     const std::string members = SchemaMembers(*row.type, nullable, SchemaTextOf(row.constraint));
     if (!members.empty()) properties.append(",").append(members);
     properties += '}';
-    if (row.presence == Presence::kRequired) required += fmt::format(R"({}"{}")", required.empty() ? "" : ",", row.name);
+    if (row.presence == Presence::kRequired)
+      required += fmt::format(R"({}"{}")", required.empty() ? "" : ",", row.name);
   }
-  return fmt::format(R"({{"type":"object","additionalProperties":false,"required":[{}],"properties":{{{}}}}})", required,
-                     properties);
+  return fmt::format(R"({{"type":"object","additionalProperties":false,"required":[{}],"properties":{{{}}}}})",
+                     required, properties);
 }
 
 // The tag that leads to `shape` from anywhere below `type`, or "".
@@ -134,9 +136,9 @@ std::optional<std::string> SchemaOf(std::string_view name) {
   const DocumentRow* document = FindDocument(name);
   if (document == nullptr) return std::nullopt;
   const TypeShape& type = *document->type;
-  std::string schema = fmt::format(
-      R"({{"$schema":"https://json-schema.org/draft/2020-12/schema","title":"{}","description":"{}")", document->title,
-      document->about);
+  std::string schema =
+      fmt::format(R"({{"$schema":"https://json-schema.org/draft/2020-12/schema","title":"{}","description":"{}")",
+                  document->title, document->about);
   if (type.shape == Shape::kMap) {
     return schema + fmt::format(R"(,"type":"object","additionalProperties":{{{}}}}})",
                                 SchemaMembers(*type.element, false, SchemaTextOf(document->entry)));

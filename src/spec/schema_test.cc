@@ -33,13 +33,20 @@ class Validator {
   static bool IsType(std::string_view type, const json::Value& value) {
     using json::Kind;
     switch (value.kind()) {
-      case Kind::kNull: return type == "null";
-      case Kind::kBool: return type == "boolean";
-      case Kind::kString: return type == "string";
-      case Kind::kArray: return type == "array";
-      case Kind::kObject: return type == "object";
-      case Kind::kDouble: return type == "number";
-      default: return type == "integer" || type == "number";
+      case Kind::kNull:
+        return type == "null";
+      case Kind::kBool:
+        return type == "boolean";
+      case Kind::kString:
+        return type == "string";
+      case Kind::kArray:
+        return type == "array";
+      case Kind::kObject:
+        return type == "object";
+      case Kind::kDouble:
+        return type == "number";
+      default:
+        return type == "integer" || type == "number";
     }
   }
 
@@ -84,7 +91,9 @@ class Validator {
   static bool IsString(const json::Value& schema, const json::Value& value) {
     const std::string text(value.string());
     const auto* pattern = schema.Find("pattern");
-    if (pattern != nullptr && text.size() < 1000 && !std::regex_search(text, std::regex(std::string(pattern->string())))) return false;
+    if (pattern != nullptr && text.size() < 1000 &&
+        !std::regex_search(text, std::regex(std::string(pattern->string()))))
+      return false;
     const auto *shortest = schema.Find("minLength"), *longest = schema.Find("maxLength");
     if (shortest != nullptr && text.size() < shortest->unsigned_integer()) return false;
     return longest == nullptr || text.size() <= longest->unsigned_integer() * 4;  // code points
@@ -104,7 +113,8 @@ class Validator {
     if (const auto* any = schema.Find("anyOf"); any != nullptr && !AcceptsAny(*any, value)) return false;
     if (const auto* one = schema.Find("oneOf"); one != nullptr && !AcceptsAny(*one, value)) return false;
     if (const auto* allowed = schema.Find("enum"); allowed != nullptr && !IsOneOf(*allowed, value)) return false;
-    if (const auto* exact = schema.Find("const"); exact != nullptr && json::Sorted(*exact) != json::Sorted(value)) return false;
+    if (const auto* exact = schema.Find("const"); exact != nullptr && json::Sorted(*exact) != json::Sorted(value))
+      return false;
     if (const auto* type = schema.Find("type")) {
       bool fits = type->is_string() && IsType(type->string(), value);
       if (type->is_array()) {
@@ -115,7 +125,8 @@ class Validator {
     if (!InRange(schema, value)) return false;
     if (value.is_string() && !IsString(schema, value)) return false;
     if (value.is_array()) {
-      if (const auto* fewest = schema.Find("minItems"); fewest != nullptr && value.array().size() < fewest->unsigned_integer()) {
+      if (const auto* fewest = schema.Find("minItems");
+          fewest != nullptr && value.array().size() < fewest->unsigned_integer()) {
         return false;
       }
       if (const auto* items = schema.Find("items")) {
@@ -167,7 +178,8 @@ TEST(Schema, AgreesWithTheDecoderOfCellDocuments) {
     const auto tree = json::Parse(text);
     if (!tree) continue;
     const auto document = ParseCellDocument(text);
-    const bool shaped = document && (!document->spec.authority.filesystem || document->spec.authority.filesystem->grant) &&
+    const bool shaped = document &&
+                        (!document->spec.authority.filesystem || document->spec.authority.filesystem->grant) &&
                         (!document->spec.authority.network || document->spec.authority.network->declared);
     if (document && shaped) {
       EXPECT_TRUE(validator.Accepts(tree->root())) << text;
@@ -206,7 +218,8 @@ TEST(ReferencePages, AreCurrent) {
     const std::string path = CELLOS_SOURCE_DIR "/docs/reference/" + std::string(name) + ".md";
     const std::string page = ReferencePage(name).value_or("");
     if (std::getenv("CELLOS_UPDATE_REFERENCE") != nullptr) std::ofstream(path, std::ios::binary) << page;
-    EXPECT_TRUE(FileText(path) == page) << path << " is not what the tables say: run this test once with CELLOS_UPDATE_REFERENCE=1";
+    EXPECT_TRUE(FileText(path) == page)
+        << path << " is not what the tables say: run this test once with CELLOS_UPDATE_REFERENCE=1";
   }
 }
 

@@ -45,8 +45,8 @@ std::optional<std::chrono::nanoseconds> TakeClock(std::string_view& text) {
   if (!minute || *minute > 59 || !Take(text, ':')) return std::nullopt;
   const auto second = TakeDigits(text, 2);
   if (!second || *second > 60) return std::nullopt;
-  std::chrono::nanoseconds clock = std::chrono::hours(*hour) + std::chrono::minutes(*minute) +
-                                   std::chrono::seconds(*second == 60 ? 59 : *second);
+  std::chrono::nanoseconds clock =
+      std::chrono::hours(*hour) + std::chrono::minutes(*minute) + std::chrono::seconds(*second == 60 ? 59 : *second);
   if (!Take(text, '.')) return clock;
   std::int64_t unit = 100'000'000;
   std::size_t digits = 0;

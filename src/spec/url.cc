@@ -149,7 +149,8 @@ std::optional<std::uint16_t> Port(std::string_view digits) {
 
 bool IsStrictHost(std::string_view host) {
   if (host.starts_with('[')) {
-    return host.ends_with(']') && host.size() >= 4 && host.contains(':') && ParseAddress(host.substr(1, host.size() - 2));
+    return host.ends_with(']') && host.size() >= 4 && host.contains(':') &&
+           ParseAddress(host.substr(1, host.size() - 2));
   }
   const auto form = ClassifyHost(host);
   return !host.contains(':') && (form == HostForm::kAddress || form == HostForm::kName);
@@ -186,9 +187,8 @@ std::expected<HttpUrl, UrlFault> ParseExportUrl(std::string_view text) {
   HttpUrl url;
   url.https = parts->scheme == "https";
   if (!url.https && parts->scheme != "http") return std::unexpected(UrlFault::kScheme);
-  const bool has_blank = std::any_of(text.begin(), text.end(), [](char c) {
-    return static_cast<std::uint8_t>(c) <= 0x20 || c == 0x7f;
-  });
+  const bool has_blank =
+      std::any_of(text.begin(), text.end(), [](char c) { return static_cast<std::uint8_t>(c) <= 0x20 || c == 0x7f; });
   const bool has_part = parts->authority.contains('@') || parts->rest.find_first_of("?#\\") != std::string_view::npos;
   if (has_blank || has_part) return std::unexpected(UrlFault::kForm);
   const HostPort host_port = SplitHostPort(parts->authority);

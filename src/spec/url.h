@@ -20,11 +20,12 @@ struct HttpUrl {
   std::uint16_t port = 0;  // given, or 80 or 443
 };
 
-// Absolute, with "//" and a host; refuses user info, query, fragment, white space and controls. kScheme: another scheme.
+// Absolute, with "//" and a host; refuses user info, query, fragment, white space and controls. kScheme: another
+// scheme.
 std::expected<HttpUrl, UrlFault> ParseExportUrl(std::string_view text);
 
-// RFC 3986 §3.2.2, §3.3 to the letter: no character outside ASCII, every '%' starts an escape, a host that is an address
-// literal or a name of well-formed labels, port 1 to 65535 where given. Judges what ParseExportUrl took.
+// RFC 3986 §3.2.2, §3.3 to the letter: no character outside ASCII, every '%' starts an escape, a host that is an
+// address literal or a name of well-formed labels, port 1 to 65535 where given. Judges what ParseExportUrl took.
 bool IsStrictUrl(std::string_view text);
 
 // "https://host[:port]/path", the same strictness; a query is allowed.

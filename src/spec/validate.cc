@@ -8,8 +8,7 @@
 namespace spec {
 namespace {
 
-constexpr std::string_view kIdForm =
-    "1 to 128 of letters, digits, '.', '_' and '-', a letter or digit first, no '..'";
+constexpr std::string_view kIdForm = "1 to 128 of letters, digits, '.', '_' and '-', a letter or digit first, no '..'";
 
 Verdict ValidateTenant(const Correlation& correlation) {
   if (!correlation.tenant_id) return std::nullopt;
@@ -81,7 +80,8 @@ Verdict ValidatePlacement(const Placement& placement) {
   return std::nullopt;
 }
 
-Verdict ValidateIngressSecret(const std::optional<std::string>& secret, std::string pointer, const Authority& authority) {
+Verdict ValidateIngressSecret(const std::optional<std::string>& secret, std::string pointer,
+                              const Authority& authority) {
   if (!secret) return std::nullopt;
   if (!IsPortableId(*secret)) return Refuse("bad_identifier", std::move(pointer), *secret, kIdForm);
   if (IsListed(authority.secret_refs, *secret)) return std::nullopt;
@@ -90,7 +90,8 @@ Verdict ValidateIngressSecret(const std::optional<std::string>& secret, std::str
 
 Verdict ValidateIngress(const Ingress& ingress, const Authority& authority) {
   if (ingress.git) {
-    if (auto fault = ValidateIngressSecret(ingress.git->secret_ref, "/spec/ingress/git/secretRef", authority)) return fault;
+    if (auto fault = ValidateIngressSecret(ingress.git->secret_ref, "/spec/ingress/git/secretRef", authority))
+      return fault;
   }
   if (!ingress.oci_image) return std::nullopt;
   const OciImageIngress& image = *ingress.oci_image;
@@ -169,7 +170,8 @@ Verdict Validate(const CellDocument& document) {
 
 std::expected<void, DocumentError> ValidateCellDocument(const CellDocument& document) {
   auto fault = Validate(document);
-  if (fault) [[unlikely]] return std::unexpected(std::move(*fault));
+  if (fault) [[unlikely]]
+    return std::unexpected(std::move(*fault));
   return {};
 }
 

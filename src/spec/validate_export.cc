@@ -8,8 +8,7 @@
 namespace spec {
 namespace {
 
-constexpr std::string_view kIdForm =
-    "1 to 128 of letters, digits, '.', '_' and '-', a letter or digit first, no '..'";
+constexpr std::string_view kIdForm = "1 to 128 of letters, digits, '.', '_' and '-', a letter or digit first, no '..'";
 
 // The host of a rule in the form that ParseExportUrl gives: addresses in their one text, brackets off.
 bool IsHostOfRule(const std::string& rule_host, const std::string& url_host) {
@@ -28,9 +27,8 @@ Verdict ValidateUrl(const ExportTarget& target, std::string pointer, const Autho
   }
   if (!authority.egress_rules || authority.egress_rules->empty()) return std::nullopt;
   const bool granted =
-      std::any_of(authority.egress_rules->begin(), authority.egress_rules->end(), [&](const EgressRule& rule) {
-        return rule.port == url->port && IsHostOfRule(rule.host, url->host);
-      });
+      std::any_of(authority.egress_rules->begin(), authority.egress_rules->end(),
+                  [&](const EgressRule& rule) { return rule.port == url->port && IsHostOfRule(rule.host, url->host); });
   if (granted) return std::nullopt;
   return Refuse("export_host_not_in_egress", std::move(pointer), fmt::format("{}:{}", url->host, url->port),
                 "a host and port that authority.egressRules lists");

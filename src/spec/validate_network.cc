@@ -9,13 +9,12 @@
 namespace spec {
 namespace {
 
-constexpr std::string_view kIdForm =
-    "1 to 128 of letters, digits, '.', '_' and '-', a letter or digit first, no '..'";
+constexpr std::string_view kIdForm = "1 to 128 of letters, digits, '.', '_' and '-', a letter or digit first, no '..'";
 constexpr std::string_view kPatternForm =
     "a name of at least two labels, or *. and a name; labels of letters, digits and '-', not all numeric";
 
-// What would change the meaning of a rule where it is written down: white space, controls, metacharacters, and characters
-// that hide or reorder their neighbours.
+// What would change the meaning of a rule where it is written down: white space, controls, metacharacters, and
+// characters that hide or reorder their neighbours.
 bool HasUnsafe(std::string_view host) {
   constexpr std::string_view kMeta = ";{}\"'#\\";
   while (!host.empty()) {
@@ -61,7 +60,8 @@ Verdict ValidateResolver(const std::vector<Resolver>& resolvers, std::size_t ind
 Verdict ValidateRebinding(const RebindingPolicy& policy) {
   for (std::size_t i = 0; i < policy.response_ip_allowlist.size(); ++i) {
     if (IsRebindEntry(policy.response_ip_allowlist[i])) continue;
-    return Refuse("bad_rebind_entry", fmt::format("/spec/authority/dnsAuthority/rebindingPolicy/responseIpAllowlist/{}", i),
+    return Refuse("bad_rebind_entry",
+                  fmt::format("/spec/authority/dnsAuthority/rebindingPolicy/responseIpAllowlist/{}", i),
                   policy.response_ip_allowlist[i], "hostname:address or hostname:CIDR");
   }
   if (policy.max_novel_ips_per_hostname != 0) return std::nullopt;
@@ -84,7 +84,9 @@ Verdict ValidateBudget(const DnsBudget& budget) {
 Verdict ValidateEgressRules(const std::vector<EgressRule>& rules) {
   for (std::size_t i = 0; i < rules.size(); ++i) {
     const EgressRule& rule = rules[i];
-    const auto at = [&](std::string_view member) { return fmt::format("/spec/authority/egressRules/{}/{}", i, member); };
+    const auto at = [&](std::string_view member) {
+      return fmt::format("/spec/authority/egressRules/{}/{}", i, member);
+    };
     if (rule.host.empty()) return Refuse("empty_egress_host", at("host"), "", "a host");
     if (HasUnsafe(rule.host)) {
       return Refuse("bad_egress_host", at("host"), rule.host, "no white space, controls and ; { } \" ' # \\");

@@ -7,8 +7,8 @@
 namespace vectors {
 namespace {
 
-// Vectors name places as "spec.export.targets[].name" and "authority.secretRefs[]", missing and repeated members by their
-// last name.
+// Vectors name places as "spec.export.targets[].name" and "authority.secretRefs[]", missing and repeated members by
+// their last name.
 std::string FieldOf(const spec::DocumentError& error) {
   const std::string& pointer = error.pointer;
   if (error.error_class == "missing_field" || error.error_class == "duplicate_field") {

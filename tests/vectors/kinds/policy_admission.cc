@@ -71,8 +71,7 @@ Outcome JudgeVersion(const json::Value& record) {
   if (const auto text = TextAt(record, {"input", "version"})) version = std::string(*text);
   const json::Value* lifted = At(record, {"input", "allow_downgrade"});
   const bool lift = lifted != nullptr && lifted->kind() == json::Kind::kBool && lifted->boolean();
-  const auto checked =
-      spec::CheckPackVersion(version, lift ? spec::PackFloor::kLifted : spec::PackFloor::kEnforced);
+  const auto checked = spec::CheckPackVersion(version, lift ? spec::PackFloor::kLifted : spec::PackFloor::kEnforced);
   return Compare(record, VerdictText(checked ? "" : checked.error().error_class));
 }
 
@@ -102,10 +101,7 @@ Outcome JudgeSurface(const json::Value& record) {
   const auto part = CapabilityIn(*declared), whole = CapabilityIn(*authorized);
   if (!part || !whole) return Failed("a capability in input does not decode");
   std::string actual;
-  json::Writer(actual)
-      .BeginObject()
-      .Member("ok", spec::Excess(*part, *whole).IsNone())
-      .EndObject();
+  json::Writer(actual).BeginObject().Member("ok", spec::Excess(*part, *whole).IsNone()).EndObject();
   return Compare(record, actual);
 }
 
