@@ -197,6 +197,7 @@ base::Result<> CellRun::TellStarted() {
 base::Result<> CellRun::Release() {
   released_at_ = p_.clock->Boot();
   has_run_ = true;
+  if (p_.request->on_release) p_.request->on_release(cell_->workload_pid());
   TRY_STEP("barrier", cell_->OpenBarrier(secrets_.environment()));
   secrets_.WipeValues();
   std::optional<RawMode> raw;

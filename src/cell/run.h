@@ -2,6 +2,8 @@
 // The whole life of one cell: admit, plan, prepare, run, export, destroy, seal.
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <string>
 #include <string_view>
@@ -34,6 +36,8 @@ struct RunRequest {
   int signal_fd = -1;
   // Called from the running thread about once a second while the workload runs; may be empty.
   std::function<void(std::chrono::milliseconds elapsed)> on_tick;
+  // Called from the running thread while the workload still waits at its barrier; may be empty.
+  std::function<void(pid_t workload)> on_release;
 };
 
 // Runs one cell on the calling thread; several threads may each run their own. Never throws; whatever happens is in the

@@ -6,6 +6,7 @@
 #include "base/encoding.h"
 #include "cli/commands.h"
 #include "cli/console.h"
+#include "cli/explain.h"
 #include "cli/outcome_text.h"
 #include "cli/request.h"
 #include "cli/signals.h"
@@ -65,7 +66,11 @@ int Run(const Options& options) {
     request.signal_fd = *signals;
     LiveLine line(options);
     if (line.on()) request.on_tick = [&line](std::chrono::milliseconds elapsed) { line.Show(elapsed); };
+    SyscallWatcher watcher;
+    if (options.explain) request.on_release = [&watcher](pid_t workload) { watcher.Start(workload); };
     outcome = cell::Run(request);
+    line.Clear();
+    if (options.explain) PrintRaw(STDERR_FILENO, watcher.Explain());
   } else {
     // A run that can leave no evidence does not start.
     outcome.reason = cell::Reason::kStartFailed;
