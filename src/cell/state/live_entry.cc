@@ -191,18 +191,21 @@ base::Result<> LiveEntry::Remove() {
   return removed;
 }
 
-base::Result<Anchor> ReadAnchor(int entry_directory) {
+Anchor ParseAnchor(std::string_view text) {
   Anchor anchor;
-  auto file = sys::OpenAt2(entry_directory, "anchor", O_RDONLY | O_NONBLOCK, 0, sys::kBeneath);
-  if (!file && file.error().kind == base::ErrorKind::kNotFound) return anchor;
-  if (!file) return std::unexpected(std::move(file).error());
-  const auto text = TRY(sys::ReadAll(file->get(), kMaxAnchorBytes));
   std::size_t begin = 0;
   for (auto end = text.find('\n'); end != text.npos; end = text.find('\n', begin)) {
-    TakeLine(std::string_view(text).substr(begin, end - begin), anchor);
+    TakeLine(text.substr(begin, end - begin), anchor);
     begin = end + 1;
   }
   return anchor;
+}
+
+base::Result<Anchor> ReadAnchor(int entry_directory) {
+  const auto file = sys::OpenAt2(entry_directory, "anchor", O_RDONLY | O_NONBLOCK, 0, sys::kBeneath);
+  if (!file && file.error().kind == base::ErrorKind::kNotFound) return Anchor{};
+  if (!file) return std::unexpected(file.error());
+  return ParseAnchor(TRY(sys::ReadAll(file->get(), kMaxAnchorBytes)));
 }
 
 }  // namespace cell

@@ -68,7 +68,10 @@ class LiveEntry {
   bool keep_ = false;
 };
 
-// Reads `anchor` of an entry's open directory. A torn last line is left out; a missing file is an empty anchor.
+// The lines of an anchor; what is no line of ours is left out, and so is a last one without line feed.
+Anchor ParseAnchor(std::string_view text);
+
+// Reads `anchor` of an entry's open directory. A missing file is an empty anchor.
 base::Result<Anchor> ReadAnchor(int entry_directory);
 
 }  // namespace cell
