@@ -90,7 +90,9 @@ TEST(PlanLimits, BestEffortForOneLimitDoesNotExcuseAnother) {
   const auto plan = PlanOf({.memory_max_bytes = 1 << 28,
                             .best_effort = std::vector<spec::LimitKind>{spec::LimitKind::kCpu}},
                            test::Facts().cgroup);
-  EXPECT_FALSE(plan);
+  ASSERT_TRUE(plan);
+  EXPECT_NE(plan->unavailable, "");
+  EXPECT_THAT(plan->not_enforced, IsEmpty());
 }
 
 TEST(PlanLimits, ADefaultIsNeverAskedFor) {
@@ -146,11 +148,11 @@ TEST(PlanLimits, ABadProcessorSettingIsNotWrittenAndIsTold) {
 }
 
 TEST(PlanLimits, AProcessorLimitTheKernelWouldRefuseEndsTheStart) {
-  EXPECT_FALSE(PlanOf({.cpu_max = spec::CpuMax{999, 100000}}, test::V2()));
-  EXPECT_FALSE(PlanOf({.cpu_max = spec::CpuMax{50000, 999}}, test::V2()));
-  EXPECT_FALSE(PlanOf({.cpu_max = spec::CpuMax{50000, 1'000'001}}, test::V2()));
-  EXPECT_FALSE(PlanOf({.cpu_max = spec::CpuMax{~0ull, 100000}}, test::V2()));
-  EXPECT_TRUE(PlanOf({.cpu_max = spec::CpuMax{1000, 1000}}, test::V2()));
+  EXPECT_NE(PlanOf({.cpu_max = spec::CpuMax{999, 100000}}, test::V2())->unavailable, "");
+  EXPECT_NE(PlanOf({.cpu_max = spec::CpuMax{50000, 999}}, test::V2())->unavailable, "");
+  EXPECT_NE(PlanOf({.cpu_max = spec::CpuMax{50000, 1'000'001}}, test::V2())->unavailable, "");
+  EXPECT_NE(PlanOf({.cpu_max = spec::CpuMax{~0ull, 100000}}, test::V2())->unavailable, "");
+  EXPECT_EQ(PlanOf({.cpu_max = spec::CpuMax{1000, 1000}}, test::V2())->unavailable, "");
 }
 
 TEST(PlanLimits, TheLeafsNameIsSafeAndOfThisRun) {

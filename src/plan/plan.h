@@ -133,7 +133,7 @@ struct Plan {
   std::vector<ExportPlan> exports;
   std::vector<std::string> required_sources;                    // evidence.md §5
   std::vector<std::string> warnings;                            // admission warnings, for the summary
-  std::string unavailable;                                      // why this machine can't start it, with the remedy; empty: it can
+  std::string unavailable;                                      // why this machine can't start it, and the remedy
   base::HostFacts facts;
 
   // JCS bytes: plan.json. Contents of secrets never occur in a plan.
@@ -148,7 +148,8 @@ struct Plan {
 base::FactsRequest FactsNeeded(const spec::CellDocument& document, const Settings& settings);
 
 // Pure. `document` was admitted; `facts` answer FactsNeeded. A document that grants what no cell may have is kInvalid or
-// kDenied with the member at fault in the message. What was asked for and this machine can't enforce is said in `unavailable`: such a plan is evidence, and is never started.
+// kDenied with the member at fault in the message. What was asked for and this machine can't enforce is said in
+// `unavailable`: such a plan is evidence, and is never started.
 base::Result<Plan> MakePlan(const spec::CellDocument& document, const Settings& settings, const base::HostFacts& facts);
 
 }  // namespace plan
