@@ -11,10 +11,11 @@ foreach(pair "sodium;${SODIUM_STATIC}" "crypto;${CRYPTO_STATIC}" "seccomp;${SECC
   set_target_properties(dep_${name} PROPERTIES IMPORTED_LOCATION ${path})
 endforeach()
 set_property(TARGET dep_crypto PROPERTY INTERFACE_LINK_LIBRARIES Threads::Threads ${CMAKE_DL_LIBS})
-# Debian ships fmt as a shared object only; a start that loads one library less is faster, so its headers are compiled in.
-find_package(fmt REQUIRED)
-add_library(dep_fmt INTERFACE)
-target_link_libraries(dep_fmt INTERFACE fmt::fmt-header-only)
+# fmt as a library of our own: Debian's is a shared object, and a start that loads one library less is faster.
+find_path(FMT_INCLUDE fmt/format-inl.h REQUIRED)
+add_library(dep_fmt STATIC ${CMAKE_SOURCE_DIR}/cmake/fmt.cc)
+target_include_directories(dep_fmt SYSTEM PUBLIC ${FMT_INCLUDE})
+target_link_libraries(dep_fmt PRIVATE cellos_flags)
 if(BUILD_TESTING AND NOT CELLOS_FUZZ)
   find_package(GTest REQUIRED)
 endif()
