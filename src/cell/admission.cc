@@ -101,7 +101,7 @@ class Admitter {
     } else if (hardened()) {
       return Refuse("derivation", "authority.keys", "", "the hardened profile needs CELLOS_AUTHORITY_KEYS_PATH");
     }
-    const auto verdict = spec::JudgeDerivation(document(), keys, s_.require_derivation || hardened());
+    const auto verdict = spec::JudgeDerivation(document(), keys, s_.require_derivation || hardened(), spec::Time(clock_.Wall()));
     if (verdict.result != spec::DerivationResult::kValid) return Refuse("derivation", verdict.error, "");
     const auto& token = document().spec.authority.authority_derivation;
     if (!token) return;
