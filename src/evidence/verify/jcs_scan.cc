@@ -3,6 +3,7 @@
 #include "evidence/verify/jcs_scan.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cstring>
 
@@ -21,7 +22,11 @@ const char* SkipPlain(const char* at, const char* end) {
     std::memcpy(&word, at, 8);
     const std::uint64_t quote = word ^ (kOnes * '"'), slash = word ^ (kOnes * '\\');
     const std::uint64_t stops = ((quote - kOnes) & ~quote) | ((slash - kOnes) & ~slash) | (word - kOnes * 0x20) | word;
-    if ((stops & kHighs) != 0) break;
+    if ((stops & kHighs) != 0) {
+      // A borrow can only flag bytes above a true stop, so the lowest one is right.
+      if constexpr (std::endian::native == std::endian::little) return at + std::countr_zero(stops & kHighs) / 8;
+      break;
+    }
     at += 8;
   }
   while (at != end) {
@@ -70,6 +75,12 @@ char Unescaped(char letter) {
     case 't': return '\t';
     default: return letter;
   }
+}
+
+// Order by UTF-16 code units of two raw names that have neither escapes nor anything from U+E000 on.
+bool PlainLess(std::string_view a, std::string_view b) {
+  if (!a.empty() && !b.empty() && a[0] != b[0]) return static_cast<unsigned char>(a[0]) < static_cast<unsigned char>(b[0]);
+  return a < b;
 }
 
 std::string Unescape(std::string_view raw) {
@@ -175,7 +186,7 @@ bool JcsScanner::TakeKey() {
   if (!first) {
     const bool ordered = previous_special || level.key_special
                              ? Utf16Of(Unescape(previous)) < Utf16Of(Unescape(level.key))
-                             : previous < level.key;
+                             : PlainLess(previous, level.key);
     if (!ordered) return false;
   }
   if (at_ == end_ || *at_ != ':') return false;
@@ -209,7 +220,7 @@ bool JcsScanner::TakeLiteral() {
 bool JcsScanner::Open() {
   if (depth_ == kMaxDepth) return false;
   const bool object = *at_++ == '{';
-  if (depth_ == 1 && object && levels_[1].key == "data") data_is_object_ = true;
+  if (depth_ == 1 && object && levels_[1].key == "data") data_is_object_ = in_data_ = true;
   levels_[++depth_] = {.object = object};
   return true;
 }
@@ -218,19 +229,14 @@ bool JcsScanner::Open() {
 bool JcsScanner::Close() {
   if (at_ == end_ || *at_ != (levels_[depth_].object ? '}' : ']')) return false;
   ++at_;
-  --depth_;
+  if (--depth_ == 1) in_data_ = false;
   return true;
 }
 
 void JcsScanner::RecordValue() {
-  if (record_ == Record::kNothing || depth_ == 0 || depth_ > 2 || !levels_[depth_].object) return;
+  if (record_ == Record::kNothing || (depth_ != 1 && !(depth_ == 2 && in_data_))) return;
   const Level& level = levels_[depth_];
-  const JsonMember member{level.key, {level.value, static_cast<std::size_t>(at_ - level.value)}};
-  if (depth_ == 1) {
-    members_.push_back(member);
-  } else if (levels_[1].key == "data") {
-    data_.push_back(member);
-  }
+  (depth_ == 1 ? members_ : data_).push_back({level.key, {level.value, static_cast<std::size_t>(at_ - level.value)}});
 }
 
 bool JcsScanner::Scan(std::string_view text, Record record) {
@@ -238,7 +244,7 @@ bool JcsScanner::Scan(std::string_view text, Record record) {
   end_ = at_ + text.size();
   depth_ = 0;
   record_ = record;
-  data_is_object_ = false;
+  data_is_object_ = in_data_ = false;
   members_.clear();
   data_.clear();
   if (text.empty() || text[0] != '{') return false;

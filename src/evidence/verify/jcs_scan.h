@@ -57,6 +57,7 @@ class JcsScanner {
   unsigned depth_ = 0;
   Record record_ = Record::kMembers;
   bool data_is_object_ = false;
+  bool in_data_ = false;  // the container in hand is that object, or inside it
   std::array<Level, kMaxDepth + 1> levels_;
   std::vector<JsonMember> members_, data_;
 };

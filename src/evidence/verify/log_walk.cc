@@ -21,7 +21,7 @@ class Walker {
  public:
   explicit Walker(const WalkInputs& inputs)
       : inputs_(inputs),
-        lines_(*inputs.events, event::kMaxLeafBytes, &whole_),
+        lines_(*inputs.events, event::kMaxLeafBytes, inputs.digest_events ? &whole_ : nullptr),
         checkpoints_(*inputs.checkpoints, inputs.zero->run_key, inputs.torn_note),
         frames_(inputs.frames, inputs.frame_end),
         checker_(inputs.zero->run_id) {}

@@ -27,6 +27,7 @@ struct WalkInputs {
   const LeafZero* zero = nullptr;
   TornNote torn_note = TornNote::kForbidden;
   FrameEnd frame_end = FrameEnd::kComplete;
+  bool digest_events = false;             // whether events_digest is wanted
   // Called for every proven leaf that keeps the rules, in order; its error counts as one of the leaves.
   std::function<base::Result<>(std::uint64_t index, const LeafFacts& facts, const JcsScanner& leaf)> on_leaf;
 };
@@ -40,7 +41,7 @@ struct LogWalk {
   LogSummary summary;
   std::uint64_t proven_bytes = 0;       // of events.jsonl
   Tail tail;
-  crypto::Digest events_digest{};       // of the whole file; set when there was no fault
+  crypto::Digest events_digest{};       // of the whole file; set when wanted and there was no fault
   std::uint64_t frames_found = 0, frames_missing = 0;
 
   std::uint64_t proven() const { return last ? last->size : 0; }

@@ -141,7 +141,8 @@ base::Result<> RunVerifier::Walk() {
                     .frames = frames ? &*frames : nullptr,
                     .zero = &*zero_,
                     .torn_note = may_be_torn ? TornNote::kIgnored : TornNote::kForbidden,
-                    .frame_end = may_be_torn ? FrameEnd::kMayBeCut : FrameEnd::kComplete};
+                    .frame_end = may_be_torn ? FrameEnd::kMayBeCut : FrameEnd::kComplete,
+                    .digest_events = seal_.has_value()};
   SealPointers pointers;
   if (seal_) {
     pointers = TRY(SealPointers::Of(*seal_));
