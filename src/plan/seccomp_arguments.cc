@@ -96,7 +96,9 @@ constexpr ArgumentTest kCore0[] = {Equals(0, RLIMIT_CORE)};
 constexpr ArgumentTest kCoreNewLow[] = {Equals(1, RLIMIT_CORE), AnyOf(2, kAll)};
 constexpr ArgumentTest kCoreNewHigh[] = {Equals(1, RLIMIT_CORE), HighAnyOf(2)};
 constexpr ArgumentClause kSetrlimit[] = {{kCore0, EPERM}};
-constexpr ArgumentClause kPrlimit[] = {{kCoreNewLow, EPERM}, {kCoreNewHigh, EPERM}};
+// PID 1 of the workload's namespace is the reaper. It has the workload's ids, so the kernel would let its limits be changed.
+constexpr ArgumentTest kReaperLimits[] = {Equals(0, 1)};
+constexpr ArgumentClause kPrlimit[] = {{kReaperLimits, EPERM}, {kCoreNewLow, EPERM}, {kCoreNewHigh, EPERM}};
 
 // --- sockets: UNIX, INET, INET6 (streams and datagrams of TCP and UDP), route netlink ---------------------------------
 constexpr std::uint32_t kType = 0xf;  // the rest are SOCK_CLOEXEC and SOCK_NONBLOCK
@@ -150,7 +152,8 @@ constexpr ConditionalSyscall kConditional[] = {
     {CALL(personality), "processes", "personalities that weaken memory protection", kPersonality, EPERM},
     {CALL(sched_setscheduler), "scheduling", "real-time classes", kScheduler, EPERM},
     {CALL(setrlimit), "limits", "the core limit is fixed: a crash must run nothing on the host", kSetrlimit, 0},
-    {CALL(prlimit64), "limits", "the core limit is fixed: a crash must run nothing on the host", kPrlimit, 0},
+    {CALL(prlimit64), "limits", "the core limit is fixed: a crash must run nothing on the host; the reaper keeps its own",
+     kPrlimit, 0},
     {CALL(socket), "sockets", "families and protocols other than UNIX, TCP, UDP and route netlink", kSocket,
      EAFNOSUPPORT},
     {CALL(socketpair), "sockets", "families other than UNIX", kSocketPair, EAFNOSUPPORT},

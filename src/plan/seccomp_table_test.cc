@@ -187,6 +187,9 @@ TEST(WorkloadFilter, FixesTheCoreLimitAndLetsOthersBeRead) {
   EXPECT_EQ(Ask(SYS_prlimit64, {0, kHigh | 4, 0x7000, 0}), Errno(EPERM));
   EXPECT_EQ(Ask(SYS_prlimit64, {0, 4, 0, 0x7000}), kAllow);
   EXPECT_EQ(Ask(SYS_prlimit64, {0, 7, 0x7000, 0}), kAllow);
+  EXPECT_EQ(Ask(SYS_prlimit64, {1, 7, 0x7000, 0}), Errno(EPERM)) << "the reaper";
+  EXPECT_EQ(Ask(SYS_prlimit64, {kHigh | 1, 7, 0x7000, 0}), Errno(EPERM));
+  EXPECT_EQ(Ask(SYS_prlimit64, {2, 7, 0x7000, 0}), kAllow);
 }
 
 TEST(WorkloadFilter, AllowsOnlySafePersonalitiesAndSchedulers) {
