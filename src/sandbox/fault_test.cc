@@ -71,6 +71,28 @@ TEST(Fault, AnInterruptionOfAnyCallIsNotSeen) {
   }
 }
 
+// Calls that only the child makes, each in a phase of its own.
+TEST(Fault, AHangIsAnErrorThatNamesThePhase) {
+  const plan::Plan plan = PlanFor({"true"});
+  ASSERT_TRUE(LaunchOnce(plan));
+  const std::string before = testing::Inventory();
+  const struct { const char* call; std::string_view phase; } hangs[] = {
+      {"setresuid", "ids"}, {"fsmount", "mount"}, {"sethostname", "hostname"}, {"pivot_root", "root"},
+      {"execveat", "init"}};
+  for (const auto& [call, phase] : hangs) {
+    LaunchOptions options = testing::OptionsFor(plan, {});
+    options.phase_deadline = milliseconds(400);
+    sys::fault::ArmCall(call, sys::fault::kHang);
+    const auto cell = Cell::Launch(std::move(options));
+    sys::fault::Disarm();
+    ASSERT_FALSE(cell) << call;
+    EXPECT_EQ(cell.error().kind, base::ErrorKind::kDeadline) << cell.error().message;
+    EXPECT_EQ(cell.error().step, phase) << call;
+    EXPECT_NE(cell.error().message.find(phase), std::string::npos) << cell.error().message;
+    EXPECT_EQ(testing::Inventory(), before) << call;
+  }
+}
+
 // The supervisor, or its child, is killed at each step: nothing of the cell outlives it.
 TEST(Fault, AKillAtAnyStepLeavesNoProcess) {
   const plan::Plan plan = PlanFor({"true"});

@@ -116,40 +116,5 @@ TEST(Lifetime, KillEndsEverythingAndIsIdempotent) {
   EXPECT_TRUE(gone);
 }
 
-TEST(Lifetime, AHangIsAnErrorThatNamesThePhase) {
-  // A fifo as grant source is no hang; a supervisor that stops the child is: SIGSTOP its whole start from outside.
-  const plan::Plan plan = PlanFor({"true"});
-  LaunchOptions options = testing::OptionsFor(plan, {});
-  options.phase_deadline = milliseconds(300);
-  const pid_t own = getpid();
-  const pid_t stopper = fork();
-  if (stopper == 0) {
-    // Stops every new child of the test's process as soon as it appears.
-    const std::string children = fmt::format("/proc/{0}/task/{0}/children", own);
-    for (int i = 0; i < 100000; ++i) {
-      const auto text = sys::ReadFile(AT_FDCWD, children, 4096).value_or("");
-      std::size_t at = 0;
-      while (at < text.size()) {
-        std::size_t used = 0;
-        const pid_t child = std::stoi(text.substr(at), &used);
-        if (child != getpid()) {
-          kill(child, SIGSTOP);
-          _exit(0);
-        }
-        at += used + 1;
-      }
-    }
-    _exit(1);
-  }
-  usleep(20000);
-  const auto cell = Cell::Launch(std::move(options));
-  int status = 0;
-  waitpid(stopper, &status, 0);
-  if (cell) GTEST_SKIP() << "the cell had started before it could be stopped";
-  EXPECT_EQ(cell.error().kind, base::ErrorKind::kDeadline) << cell.error().message;
-  EXPECT_FALSE(cell.error().step.empty());
-  EXPECT_NE(cell.error().message.find(cell.error().step), std::string::npos);
-}
-
 }  // namespace
 }  // namespace sandbox

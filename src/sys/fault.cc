@@ -82,6 +82,7 @@ long Fault(const char* call) {
   if (!hit) return 0;
   state.fired = true;
   if (state.error == fault::kKill) kill(getpid(), SIGKILL);
+  while (state.error == fault::kHang) pause();
   return -static_cast<long>(state.error);
 }
 

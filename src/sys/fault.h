@@ -8,6 +8,7 @@
 namespace sys::fault {
 
 inline constexpr int kKill = -1;  // instead of an errno: SIGKILL to the calling process
+inline constexpr int kHang = -2;  // instead of an errno: the call never returns
 
 // From now on counts calls of this process and its children together (a shared page) and, at call number `at`
 // (1 = the next one), fails it with `error` without entering the kernel, once. at = 0 only counts.
