@@ -15,7 +15,7 @@ if [ "$who" = user ]; then
   trap 'rm -rf "$stage"' EXIT
   # Copies that the user can reach whatever the modes above the tree.
   mkdir -p "$stage/bin" "$stage/tree/tests/acceptance" "$stage/home"
-  cp "$bin/cellos" "$bin/cellos-init" "$stage/bin/"
+  cp "$bin/cellos" "$stage/bin/"
   cp -r "$source/examples" "$stage/tree/"
   cp "$0" "$stage/tree/tests/acceptance/acceptance_test.sh"
   chmod -R go+rX "$stage"
