@@ -94,21 +94,6 @@ void Hide(const PlannedGrant& grant, std::string_view relative, base::FileKind k
                     .read_only = true});
 }
 
-void HideServices(const PlannedGrant& grant, const base::HostFacts& facts, std::vector<Mount>& mounts,
-                  std::vector<std::string>& warnings) {
-  for (const base::BeneathGrant& socket : facts.service_sockets) {
-    if (socket.grant != grant.index) continue;
-    const std::string path = Join(Source(grant, facts).canonical, socket.relative);
-    if (socket.is_link) continue;  // leads out of the grant: nothing is there in the cell
-    Hide(grant, socket.relative, socket.kind, mounts);
-    warnings.push_back(fmt::format("{} is a service of this host and stays hidden in the grant of {}", path,
-                                   Source(grant, facts).canonical));
-  }
-  if (facts.state_directory.empty()) return;
-  const auto state = Below(facts.state_directory, Source(grant, facts).canonical);
-  if (state) Hide(grant, *state, base::FileKind::kDirectory, mounts);
-}
-
 // Directories on the way to a protected path: each a mount of its own, or it could be renamed and replaced whole.
 void PinParents(const PlannedGrant& grant, std::string_view relative, std::vector<std::string>& pinned,
                 std::vector<Mount>& mounts) {
@@ -120,9 +105,28 @@ void PinParents(const PlannedGrant& grant, std::string_view relative, std::vecto
   }
 }
 
+void HideServices(const PlannedGrant& grant, const base::HostFacts& facts, std::vector<std::string>& pinned,
+                  std::vector<Mount>& mounts, std::vector<std::string>& warnings) {
+  const auto hide = [&](std::string_view relative, base::FileKind kind) {
+    // Renamed away with all above it, the place would be free for another: the next run would take its keys from there.
+    if (!grant.read_only) PinParents(grant, relative, pinned, mounts);
+    Hide(grant, relative, kind, mounts);
+  };
+  for (const base::BeneathGrant& socket : facts.service_sockets) {
+    if (socket.grant != grant.index) continue;
+    const std::string path = Join(Source(grant, facts).canonical, socket.relative);
+    if (socket.is_link) continue;  // leads out of the grant: nothing is there in the cell
+    hide(socket.relative, socket.kind);
+    warnings.push_back(fmt::format("{} is a service of this host and stays hidden in the grant of {}", path,
+                                   Source(grant, facts).canonical));
+  }
+  if (facts.state_directory.empty()) return;
+  const auto state = Below(facts.state_directory, Source(grant, facts).canonical);
+  if (state) hide(*state, base::FileKind::kDirectory);
+}
+
 void Protect(const PlannedGrant& grant, const std::vector<PlannedGrant>& grants, const base::HostFacts& facts,
-             std::vector<Mount>& mounts, std::vector<std::string>& warnings) {
-  std::vector<std::string> pinned;
+             std::vector<std::string>& pinned, std::vector<Mount>& mounts, std::vector<std::string>& warnings) {
   const std::string& source = Source(grant, facts).canonical;
   const auto add = [&](std::string_view relative, std::uint64_t device, std::uint64_t inode) {
     PinParents(grant, relative, pinned, mounts);
@@ -198,9 +202,10 @@ void AddGrantMounts(const std::vector<PlannedGrant>& grants, const base::HostFac
                       .grant = grant.index,
                       .device = source.device,
                       .inode = source.inode});
-    HideServices(grant, facts, mounts, warnings);
+    std::vector<std::string> pinned;
+    HideServices(grant, facts, pinned, mounts, warnings);
     if (!grant.read_only && source.kind == base::FileKind::kDirectory) {
-      Protect(grant, grants, facts, mounts, warnings);
+      Protect(grant, grants, facts, pinned, mounts, warnings);
     }
   }
 }

@@ -110,6 +110,18 @@ TEST(Grants, TheStateDirectoryIsOutOfReach) {
   EXPECT_GT(Find(*plan, Kind::kMask, "/h/.local/state/cellos"), Find(*plan, Kind::kGrant, "/h"));
 }
 
+TEST(Grants, TheStateDirectoryCantBeReplacedThroughAWritableGrantOfADirectoryAboveIt) {
+  base::HostFacts facts = test::Facts();
+  facts.state_directory = "/home/u/.local/state/cellos";
+  facts.grants = {test::Directory("/home/u", 5)};
+  const auto plan = PlanOf({}, {{"/home/u", "/h"}}, facts);
+  ASSERT_TRUE(plan);
+  const int outer = Find(*plan, Kind::kPin, "/h/.local"), inner = Find(*plan, Kind::kPin, "/h/.local/state");
+  EXPECT_GT(outer, Find(*plan, Kind::kGrant, "/h"));
+  EXPECT_GT(inner, outer);
+  EXPECT_GT(Find(*plan, Kind::kMask, "/h/.local/state/cellos"), inner);
+}
+
 TEST(Grants, ServicesOfTheHostStayHidden) {
   base::HostFacts facts = test::Facts();
   facts.grants = {test::Directory("/run/user/1", 5)};
