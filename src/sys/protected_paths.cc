@@ -8,14 +8,16 @@ namespace sys {
 
 std::span<const std::string_view> ProtectedPaths() {
   static constexpr auto kPaths = std::to_array<std::string_view>({
-      // git: hooks, settings that name programs, the link to a repository kept elsewhere
-      ".git/hooks", ".git/config", ".git/config.worktree", ".gitconfig", ".config/git", ".husky", ".githooks",
-      "lefthook.yml", ".pre-commit-config.yaml",
+      // git: hooks, settings that name programs, those of submodules, the link to a repository kept elsewhere
+      ".git/hooks", ".git/config", ".git/config.worktree", ".git/modules", ".git/commondir", ".gitconfig",
+      ".config/git", ".husky", ".githooks", "lefthook.yml", ".pre-commit-config.yaml",
       // shells and sessions
       ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases", ".profile", ".zshrc", ".zshenv",
       ".zprofile", ".zlogin", ".zlogout", ".kshrc", ".cshrc", ".tcshrc", ".login", ".inputrc", ".config/fish",
       ".xinitrc", ".xsession", ".xprofile", ".pam_environment", ".config/autostart", ".config/systemd",
       ".config/environment.d", ".ssh", ".gnupg", ".netrc", ".tmux.conf", ".screenrc",
+      // ours: settings of every later run
+      ".config/cellos",
       // entering a directory
       ".envrc", ".mise.toml", ".tool-versions",
       // editors and debuggers
