@@ -24,10 +24,8 @@ std::string OriginOf(std::string_view deployment_name, std::string_view run_id) 
 }
 
 std::string SoftwareJson(const Software& software) {
-  std::map<std::string, std::string> binaries;
-  for (const auto& [name, digest] : software.binaries) binaries.emplace(name, event::Quoted(digest));
   event::Object object;
-  object.Raw("binaries", event::ObjectOf(binaries));
+  object.Raw("binaries", event::ObjectOf(software.binaries));
   object.Add("version", software.version);
   return object.Take();
 }
