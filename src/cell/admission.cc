@@ -71,6 +71,7 @@ class Admitter {
     auto decoded = spec::DecodeCellDocument(request_.document);
     if (!decoded) return Refuse("invalid_document", decoded.error(), "");
     a_.document = std::move(*decoded);
+    a_.spec_digest = spec::CanonicalSpecHash(document().spec);
     if (auto valid = spec::ValidateCellDocument(document()); !valid) {
       a_.document.reset();  // nothing of it can be relied on, its id included
       return Refuse("invalid_document", valid.error(), "");

@@ -17,12 +17,13 @@
 namespace cell {
 
 struct Admission {
-  std::optional<spec::CellDocument> document;  // as given; absent when it could not be decoded
+  std::optional<spec::CellDocument> document;  // as given; absent when it could not be decoded or is not valid
   std::optional<spec::CellDocument> bounded;   // its authority cut to the leaf of its derivation token: what is planned
   std::string refusal;                         // empty: admitted; else the reason of admission.v1.refused
   std::string message;                         // one sentence for a human
   std::vector<spec::Violation> violations;     // all of them at once
   std::vector<event::Draft> events;            // keysets, authorization, policy: for the log, in order
+  std::optional<std::string> spec_digest;      // of everything that could be decoded, valid or not: verifiers take it anew
   std::optional<std::string> policy_pack_digest;
   std::optional<bool> derivation_verified;     // set when the document has a token
   bool universal_token = false;                // accepted in permissive mode

@@ -21,6 +21,7 @@
 #include "spec/required_sources.h"
 #include "sys/file.h"
 #include "sys/host_facts.h"
+#include "sys/process.h"
 
 namespace cell {
 namespace {
@@ -191,11 +192,11 @@ class OneRun {
                       .machine = ThisMachine()};
     if (admission.document) {
       in.cell = CellRefOf(*admission.document, out_.run_id);
-      in.spec_digest = spec::CanonicalSpecHash(admission.document->spec);
       in.ttl = std::chrono::seconds(admission.document->spec.lifetime.ttl_seconds);
     } else {
       in.cell = {.cell_id = out_.cell_id, .spec_id = out_.cell_id, .run_id = out_.run_id};
     }
+    in.spec_digest = admission.spec_digest;
     if (!request_.document_too_large) in.document = request_.document;
     if (prepared_.planned) in.plan_json = prepared_.plan.ToJson();
     in.policy_pack_digest = admission.policy_pack_digest;
@@ -245,6 +246,8 @@ class OneRun {
 }  // namespace
 
 RunOutcome Run(const RunRequest& request) {
+  // From here on keys and secrets are in memory: other processes of the same user shall not read them.
+  (void)sys::ForbidTracing();
   // What a killed supervisor left is removed first; failing at that stops nobody.
   (void)CollectGarbage(*request.state);
   return OneRun(request).Do();
