@@ -70,7 +70,7 @@ base::Result<EvidenceSession> EvidenceSession::Open(EvidenceInputs inputs) {
       {.origin = evidence::OriginOf(session.keys_.name, *in.cell.run_id),
        .clock = in.clock,
        .durability = in.settings->durable ? event::Durability::kEachEvent : event::Durability::kGrouped}));
-  if (auto sinks = MakeSinks(*in.settings, session.keys_.note_key(), session.keys_.name, *in.clock)) {
+  if (auto sinks = MakeSinks(*in.settings, session.keys_.note_key(), session.keys_.name, in.state->root(), *in.clock)) {
     for (auto& sink : sinks->sinks) log.AddSink(std::move(sink));
     session.notes_ = std::move(sinks->notes);
   } else {

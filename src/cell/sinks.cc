@@ -2,10 +2,15 @@
 // Two files at most: the one of --events and the mirror that the published variable names.
 #include "cell/sinks.h"
 
+#include <fcntl.h>
+#include <fmt/format.h>
+
 #include <utility>
 
+#include "base/encoding.h"
 #include "event/jsonl_file.h"
 #include "event/outside_sink.h"
+#include "sys/file.h"
 
 namespace cell {
 namespace {
@@ -30,13 +35,26 @@ base::Result<std::optional<event::EventSigner>> SignerOf(const Settings& setting
   return std::move(*signer);
 }
 
+// Judged by where the directory of `path` is, whatever links led there.
+base::Result<> RefuseInside(int state, const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const auto canonical = [](int fd) { return sys::ReadLinkAt(AT_FDCWD, fmt::format("/proc/self/fd/{}", fd)); };
+  const base::UniqueFd directory = TRY(sys::OpenAt(AT_FDCWD, parent, O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const std::string inside = TRY(canonical(state)) + "/", place = TRY(canonical(directory.get())) + "/";
+  if (!place.starts_with(inside)) return {};
+  return base::Fail(base::ErrorKind::kDenied,
+                    base::Escape(path) + " lies in the state directory, among evidence and keys; name another file");
+}
+
 }  // namespace
 
 base::Result<Sinks> MakeSinks(const Settings& settings, const crypto::SigningKey& deployment_key,
-                              const std::string& deployment_name, const base::Clock& clock) {
+                              const std::string& deployment_name, int state, const base::Clock& clock) {
   Sinks made;
   const auto add = [&](const std::string& path, EventsForm form) -> base::Result<> {
     if (path.empty()) return {};
+    if (auto outside = RefuseInside(state, path); !outside) return At("sink", std::move(outside).error());
     auto file = event::JsonlFile::Open(path, {.clock = &clock});
     if (!file) return At("sink", std::move(file).error());
     if (!(*file)->recovered().empty()) made.notes.push_back((*file)->recovered());

@@ -20,8 +20,9 @@ struct Sinks {
 };
 
 // Opens everything that `settings` names; the first that can't be used is the error, with the phase `sink` or `signing`.
+// No sink may lie in the state directory, open as `state`: its lines would end up in somebody's evidence.
 // `deployment_key` signs where --sign-events asks for it and outlives the sinks; `deployment_name` is its kid.
 base::Result<Sinks> MakeSinks(const Settings& settings, const crypto::SigningKey& deployment_key,
-                              const std::string& deployment_name, const base::Clock& clock);
+                              const std::string& deployment_name, int state, const base::Clock& clock);
 
 }  // namespace cell
