@@ -2,6 +2,7 @@
 // The way out: every step runs, whatever came before.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "base/encoding.h"
@@ -13,6 +14,7 @@
 #include "event/network_events.h"
 #include "event/types.h"
 #include "spec/document.h"
+#include "sys/host_facts.h"
 
 namespace cell {
 
@@ -170,6 +172,25 @@ void CellRun::Destroy() {
   }
 }
 
+void CellRun::LookForHookFiles() {
+  const base::HostFacts& facts = p_.plan->facts;
+  const auto& filesystem = p_.admission->bounded->spec.authority.filesystem;
+  if (!filesystem || !filesystem->grant || filesystem->grant->writable.empty()) return;
+  auto found = sys::FindProtectedFiles(facts.grants, filesystem->grant->readable.size());
+  if (!found) {
+    out_.notes.push_back("could not look for new hook files: " + found.error().message);
+    return;
+  }
+  for (const base::BeneathGrant& file : *found) {
+    const bool known = std::any_of(facts.protected_files.begin(), facts.protected_files.end(), [&](const auto& before) {
+      return before.grant == file.grant && before.relative == file.relative && before.inode == file.inode;
+    });
+    if (known) continue;
+    new_hook_files_.push_back(facts.grants[file.grant].canonical + "/" + file.relative);
+    out_.notes.push_back("made by the workload, runs code later: " + base::Escape(new_hook_files_.back()));
+  }
+}
+
 void CellRun::TellSummaries() {
   const spec::CellSpec& spec = p_.admission->document->spec;
   event::ComplianceSummary summary{
@@ -206,7 +227,8 @@ void CellRun::TellDestroyed() {
               .reason = FailureText(),
               .evidence_bundle_ref = event::EvidenceBundleUrn(p_.plan->run_id),
               .residue_class = clean ? event::ResidueClass::kNone : event::ResidueClass::kDocumentedException,
-              .reason_code = std::string(ToString(out_.reason))}));
+              .reason_code = std::string(ToString(out_.reason)),
+              .new_hook_files = new_hook_files_}));
 }
 
 void CellRun::TellBundle() {

@@ -64,6 +64,7 @@ RunOutcome CellRun::Execute() {
   TellCompleted();
   ExportArtefacts();
   Destroy();
+  LookForHookFiles();
   TellSummaries();
   TellDestroyed();
   TellBundle();

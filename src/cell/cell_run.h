@@ -52,6 +52,7 @@ class CellRun {
   // The way out; none of these can fail.
   void TellCompleted();
   void ExportArtefacts();
+  void LookForHookFiles();
   void Destroy();
   void TellSummaries();
   void TellDestroyed();
@@ -80,6 +81,7 @@ class CellRun {
   std::chrono::milliseconds workload_time_{0};
   std::vector<std::string> leftovers_;
   std::string export_error_;
+  std::vector<std::string> new_hook_files_;
   struct {
     std::optional<Recorded> controls, started, spawned, completed, compliance, homeostasis, destroyed;
     std::vector<std::string> cgroup;

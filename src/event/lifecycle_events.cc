@@ -32,6 +32,11 @@ Draft StartedEvent(const CellRef& cell, const Started& started) {
 Draft DestroyedEvent(const CellRef& cell, const Destroyed& destroyed) {
   Object object = Begin(cell);
   object.Add("evidenceBundleRef", destroyed.evidence_bundle_ref);
+  if (!destroyed.new_hook_files.empty()) {
+    std::vector<std::string> paths;
+    for (const std::string& path : destroyed.new_hook_files) paths.push_back(Quoted(path));
+    object.AddCut("newHookFiles", paths);
+  }
   object.Add("outcome", ToString(destroyed.outcome));
   object.AddCut("reason", destroyed.reason);
   object.Add("reasonCode", destroyed.reason_code);

@@ -39,6 +39,7 @@ struct Destroyed {
   std::optional<std::string> evidence_bundle_ref;  // EvidenceBundleUrn(run id)
   std::optional<ResidueClass> residue_class;
   std::optional<std::string> reason_code;  // ours: extensions.md §4
+  std::vector<std::string> new_hook_files;  // ours: hook and start-up files that the workload made in writable grants
 };
 Draft DestroyedEvent(const CellRef& cell, const Destroyed& destroyed);
 

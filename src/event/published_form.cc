@@ -33,6 +33,7 @@ constexpr Addition kAdditions[] = {
     {kStarted, "planDigest"},
     {kStarted, "policyPackDigest"},
     {kDestroyed, "reasonCode"},
+    {kDestroyed, "newHookFiles"},
     {kCommandCompleted, "signal"},
     {kCommandCompleted, "reason"},
     {kCommandCompleted, "argc"},
