@@ -344,8 +344,9 @@ int OpenTerminal(const ChildContext& context, int root) {
   const long master = Must(context, OpenBeneath(root, "dev/pts/ptmx", O_RDWR | O_NOCTTY), "/dev/pts/ptmx");
   const int unlock = 0;
   Must(context, sys::Raw("ioctl", SYS_ioctl, master, TIOCSPTLCK, &unlock), "/dev/pts/ptmx");
-  const long slave = Must(context, sys::Raw("ioctl", SYS_ioctl, master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC),
-                          "pty");
+  // Without O_CLOEXEC: here the kernel keeps it as a flag of the file, and /proc would show it on every copy. The
+  // descriptor itself doesn't outlive the fork: all that isn't copied to its place is closed.
+  const long slave = Must(context, sys::Raw("ioctl", SYS_ioctl, master, TIOCGPTPEER, O_RDWR | O_NOCTTY), "pty");
   wire::InitReport report = {};
   report.kind = wire::ReportKind::kTerminal;
   iovec part = {&report, sizeof report};
