@@ -80,6 +80,15 @@ base::Result<UstarEntry> ParseHeader(const Block& block, std::uint64_t position)
   return entry;
 }
 
+// What fills up the last block of a content is zero, as every archiver writes it.
+base::Result<> CheckPadding(const FileView& archive, std::uint64_t end) {
+  Block block;
+  const std::size_t length = static_cast<std::size_t>((kBlock - end % kBlock) % kBlock);
+  const std::size_t got = TRY(archive.ReadAt(end, std::span(block).first(length)));
+  if (got == length && IsZero({block.data(), length})) return {};
+  return Bad(end, "no zeros to the end of the block");
+}
+
 base::Result<> CheckEnd(const FileView& archive, std::uint64_t position) {
   std::array<char, 64 * 1024> buffer;
   if (archive.size() < position + 2 * kBlock) return Bad(position, "no two zero blocks at the end");
@@ -105,6 +114,7 @@ base::Result<> ForEachUstarEntry(const FileView& archive,
       return Bad(position, "an entry that runs past the end");
     }
     TRY(visit(entry));
+    TRY(CheckPadding(archive, entry.offset + entry.size));
     position = entry.offset + (entry.size + kBlock - 1) / kBlock * kBlock;
   }
 }

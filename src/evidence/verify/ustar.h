@@ -20,7 +20,7 @@ struct UstarEntry {
 
 // Calls `visit` for every entry in order until it fails. kInvalid: a header that is not ustar, a bad check sum, a type
 // other than regular file and directory (links, devices, extended headers), a size that is not octal or runs past the
-// end, no two zero blocks at the end, something but zeros after them.
+// end, something but zeros between contents and next header, no two zero blocks at the end, or more than zeros after.
 base::Result<> ForEachUstarEntry(const FileView& archive,
                                  const std::function<base::Result<>(const UstarEntry& entry)>& visit);
 
