@@ -54,6 +54,8 @@ base::Result<bool> KillProcess(const ProcessIdentity& process) {
   // The descriptor names one process; only now is it sure that this is the one that was noted.
   const auto now = IdentityOf(process.pid);
   if (!now || now->start_time != process.start_time) return false;
+  // Dead already, only not collected by whoever is its parent now.
+  if (TRY(sys::WaitEnd(pidfd->get(), std::chrono::milliseconds(0)))) return false;
   TRY(sys::PidfdSendSignal(pidfd->get(), SIGKILL));
   if (TRY(sys::WaitEnd(pidfd->get(), kKillDeadline))) return true;
   return base::Fail(base::ErrorKind::kDeadline, fmt::format("process {} was killed, but is not gone", process.pid));
