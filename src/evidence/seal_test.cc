@@ -187,6 +187,19 @@ TEST_F(RunFixture, WithoutItsKeyADeadRunStaysUnsealed) {
   EXPECT_FALSE(std::filesystem::exists(File("seal.json")));
 }
 
+TEST_F(RunFixture, AFindingBehindTheEndOfItsWitnessIsInvalid) {
+  Open();
+  const auto opened = Append(event::CoverageOpenedEvent(Cell(), event::Observer::kWitness, "cell", {"findings"}));
+  Append(event::FindingEvent(Cell(), event::Verdict::kGap, "rule", {1}, "text"));
+  ASSERT_TRUE(log_->Checkpoint());
+  EXPECT_EQ(Verify().verdict, Verdict::kIncomplete) << Verify().ToText();
+  Append(event::CoverageClosedEvent(Cell(), event::Observer::kWitness, "cell", opened, {}, log_->CountersOf(event::Observer::kWitness)));
+  Append(event::FindingEvent(Cell(), event::Verdict::kGap, "rule", {1}, "text"));
+  ASSERT_TRUE(log_->Checkpoint());
+  EXPECT_EQ(Verify().verdict, Verdict::kInvalid);
+  Die();
+}
+
 TEST_F(RunFixture, AnotherNameOfTheDirectoryIsInvalid) {
   WholeRun();
   std::filesystem::rename(run(), root_ / "runs" / "other");

@@ -154,6 +154,9 @@ base::Result<> LogChecker::OnCoverageClosed(std::uint64_t index) {
 
 base::Result<> LogChecker::OnFinding(std::uint64_t index, const LeafFacts& facts) {
   if (facts.lane != event::Lane::kDerived) return Bad("a finding is not derived");
+  if (const Interval* witness = FindInterval(facts.observer); witness != nullptr && witness->closed) {
+    return Bad("a finding stands behind the coverage_closed of its observer");
+  }
   const auto verdict = PlainStringOf(leaf_.FindData("verdict"));
   if (!IsString(leaf_.FindData("rule")) || !IsString(leaf_.FindData("text"))) return Bad("a finding lacks rule or text");
   if (verdict == "agree") {

@@ -131,8 +131,9 @@ base::Result<> RunVerifier::CheckRunKey() {
 }
 
 base::Result<> RunVerifier::Walk() {
-  const auto events = TRY(files_.Find("events.jsonl"));
+  // Of a run that is being written: what a checkpoint covers is in the log before it, so the log is opened after it.
   const auto checkpoints = TRY(files_.Find("checkpoints"));
+  const auto events = TRY(files_.Find("events.jsonl"));
   if (!events || !checkpoints) return base::Fail(base::ErrorKind::kIo, "a file of the log vanished while it was read");
   const auto frames = TRY(files_.Find("frames"));
   const bool may_be_torn = !seal_ || seal_->cut();
