@@ -5,24 +5,18 @@
 #ifdef CELLOS_FAULT_INJECTION
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <new>
 
 namespace sys::fault {
 namespace {
-
-struct Page {
-  std::atomic<std::uint64_t> seen{0}, at{0};
-  std::atomic<int> error{0};
-  std::atomic<bool> fired{false};
-  char call[32] = {};  // written only while nothing is armed
-};
 
 int ErrorOf(const char* text) {
   if (strcmp(text, "KILL") == 0) return kKill;
@@ -35,20 +29,49 @@ int ErrorOf(const char* text) {
   return atoi(text);
 }
 
-// Shared by fork, so that one number addresses a call of the parent or of the child.
+// "12:ENOSPC", "fdatasync:EIO", "fdatasync@2:EIO", "write@2+:ENOSPC".
+void ArmFrom(const char* wish, Page& page) {
+  const char* colon = strchr(wish, ':');
+  if (colon == nullptr) return;
+  page.error = ErrorOf(colon + 1);
+  if (wish[0] >= '0' && wish[0] <= '9') {
+    page.at = strtoull(wish, nullptr, 10);
+    return;
+  }
+  const auto* at = static_cast<const char*>(memchr(wish, '@', static_cast<std::size_t>(colon - wish)));
+  const auto length = static_cast<std::size_t>((at != nullptr ? at : colon) - wish);
+  if (length >= sizeof page.call) return;
+  memcpy(page.call, wish, length);
+  page.from = at != nullptr ? strtoull(at + 1, nullptr, 10) : 1;
+  page.once = at != nullptr && colon[-1] != '+';
+}
+
+// Shared by fork, so that one number addresses a call of the parent or of the child; and by file with whoever watches.
 Page& State() {
   static Page* const page = [] {
-    void* memory = mmap(nullptr, sizeof(Page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int fd = -1;
+    if (const char* path = getenv("CELLOS_FAULT_PAGE")) fd = open(path, O_RDWR | O_CLOEXEC);
+    void* memory = mmap(nullptr, sizeof(Page), PROT_READ | PROT_WRITE, MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
+    if (fd >= 0) close(fd);
+    if (memory == MAP_FAILED) abort();
     auto* made = new (memory) Page;
-    if (const char* wish = getenv("CELLOS_FAULT")) {
-      if (const char* colon = strchr(wish, ':')) {
-        made->at = strtoull(wish, nullptr, 10);
-        made->error = ErrorOf(colon + 1);
-      }
-    }
+    if (const char* wish = getenv("CELLOS_FAULT")) ArmFrom(wish, *made);
     return made;
   }();
   return *page;
+}
+
+bool Hit(Page& page, const char* call, std::uint64_t number) {
+  if (page.call[0] == 0) return number == page.at;
+  if (strcmp(page.call, call) != 0) return false;
+  const std::uint64_t nth = ++page.seen_named;
+  return page.once ? nth == page.from : nth >= page.from;
+}
+
+// The first process of a pid namespace can't signal itself to death.
+[[noreturn]] void Die() {
+  kill(getpid(), SIGKILL);
+  for (;;) syscall(SYS_exit_group, 137);
 }
 
 }  // namespace
@@ -56,7 +79,10 @@ Page& State() {
 void Arm(std::uint64_t at, int error) {
   Page& state = State();
   state.call[0] = 0;
+  state.from = 1;
+  state.once = false;
   state.seen = 0;
+  state.seen_named = 0;
   state.fired = false;
   state.error = error;
   state.at = at;
@@ -77,12 +103,10 @@ namespace sys::internal {
 
 long Fault(const char* call) {
   auto& state = fault::State();
-  const std::uint64_t number = ++state.seen;
-  const bool hit = state.call[0] != 0 ? strcmp(state.call, call) == 0 : number == state.at;
-  if (!hit) return 0;
+  if (!fault::Hit(state, call, ++state.seen)) return 0;
+  strncpy(state.hit, call, sizeof state.hit - 1);
   state.fired = true;
-  if (state.error == fault::kKill) kill(getpid(), SIGKILL);
-  while (state.error == fault::kHang) pause();
+  if (state.error == fault::kKill) fault::Die();
   return -static_cast<long>(state.error);
 }
 

@@ -3,16 +3,31 @@
 // calls these without linking it does not link at all.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 namespace sys::fault {
 
 inline constexpr int kKill = -1;  // instead of an errno: SIGKILL to the calling process
+
+// What is armed and what happened, in memory that a program shares with its children. A program under test shares it
+// with its watcher too: CELLOS_FAULT_PAGE names a file of at least this size.
+struct Page {
+  std::atomic<std::uint64_t> seen{0}, at{0};
+  std::atomic<int> error{0};
+  std::atomic<bool> fired{false};
+  char call[32] = {};  // written only while nothing is armed
+  std::uint64_t from = 1;
+  bool once = false;
+  std::atomic<std::uint64_t> seen_named{0};
+  char hit[32] = {};   // the call that failed last
+};
 inline constexpr int kHang = -2;  // instead of an errno: the call never returns
 
 // From now on counts calls of this process and its children together (a shared page) and, at call number `at`
 // (1 = the next one), fails it with `error` without entering the kernel, once. at = 0 only counts.
-// The environment does the same for a program as a whole: CELLOS_FAULT=n:ENOSPC, n:28 or n:KILL.
+// The environment does the same for a program as a whole: CELLOS_FAULT=n:ENOSPC, n:28 or n:KILL; or by the name of the
+// call: fdatasync:EIO each time, fdatasync@2:EIO the second time, write@2+:ENOSPC from the second time on.
 void Arm(std::uint64_t at, int error);
 // Fails every call named `call` with `error` until Disarm.
 void ArmCall(const char* call, int error);

@@ -110,8 +110,12 @@ base::Result<LiveEntry> LiveEntry::Create(const StateDir& state, std::string_vie
     made = sys::MkdirAt(state.live(), entry.run_id_, 0700);
   }
   TRY_WITH(context, std::move(made));
-  entry.directory_ =
-      TRY_WITH(context, sys::OpenAt(state.live(), entry.run_id_, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  auto opened = sys::OpenAt(state.live(), entry.run_id_, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!opened) {
+    (void)sys::UnlinkAt(state.live(), entry.run_id_, AT_REMOVEDIR);  // the destructor removes only what is open
+    return std::unexpected(std::move(opened).error().With(context));
+  }
+  entry.directory_ = std::move(*opened);
   if (!TRY_WITH(context, sys::TryFlock(entry.directory_.get(), sys::Lock::kExclusive))) {
     return base::Fail(base::ErrorKind::kInternal, context + ": somebody else locked it at once");
   }
