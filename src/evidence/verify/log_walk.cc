@@ -4,11 +4,14 @@
 
 #include <fmt/format.h>
 
-#include "base/encoding.h"
 #include "event/run_log.h"
+#include "evidence/verify/root_checker.h"
 
 namespace evidence {
 namespace {
+
+// A log from this size on is hashed on a second thread.
+constexpr std::uint64_t kThreadFrom = 1u << 20;
 
 base::Error Invalid(std::string message) { return {base::ErrorKind::kInvalid, std::move(message)}; }
 
@@ -24,7 +27,8 @@ class Walker {
         lines_(*inputs.events, event::kMaxLeafBytes, inputs.digest_events ? &whole_ : nullptr),
         checkpoints_(*inputs.checkpoints, inputs.zero->run_key, inputs.torn_note),
         frames_(inputs.frames, inputs.frame_end),
-        checker_(inputs.zero->run_id) {}
+        checker_(inputs.zero->run_id),
+        tree_(inputs.events->size() >= kThreadFrom ? RootChecker::Mode::kThread : RootChecker::Mode::kInline) {}
 
   base::Result<LogWalk> Run() {
     while (!walk_.checkpoint_fault) {
@@ -37,6 +41,8 @@ class Walker {
         TRY(Reach(*std::move(*next)));
       }
     }
+    // A root that differs comes before what is missing behind it.
+    if (auto fault = tree_.Finish()) walk_.root_fault = Invalid(*std::move(fault));
     walk_.torn_note = checkpoints_.torn();
     if (Faultless()) {
       if (const auto done = frames_.Finish(tree_.size()); !done) TRY(Keep(walk_.frame_fault, done.error()));
@@ -59,7 +65,7 @@ class Walker {
     return {};
   }
 
-  // Reads the lines up to the checkpoint's size and compares the root. After a fault of the root only checkpoints are
+  // Reads the lines up to the checkpoint's size and has the root compared. After a fault of the root only checkpoints are
   // looked at any more: theirs would come first.
   base::Result<> Reach(Checkpoint checkpoint) {
     ++walk_.checkpoints;
@@ -73,11 +79,7 @@ class Walker {
       }
     }
     if (walk_.root_fault) return {};
-    if (tree_.Root() != checkpoint.root) {
-      walk_.root_fault = Invalid(fmt::format(
-          "events.jsonl: the root over {} lines should be {}, found {}; the checkpoint says:\n{}", checkpoint.size,
-          base::Base64Encode(checkpoint.root), base::Base64Encode(tree_.Root()), checkpoint.note));
-    }
+    tree_.Expect(checkpoint);
     walk_.last = std::move(checkpoint);
     return {};
   }
@@ -125,7 +127,7 @@ class Walker {
   CheckpointFile checkpoints_;
   FrameReader frames_;
   LogChecker checker_;
-  event::MerkleTree tree_;
+  RootChecker tree_;
   LogWalk walk_;
 };
 
