@@ -96,7 +96,12 @@ void CellRun::TellCompleted() {
     if (ending_.exec_error != 0 && out_.message.empty()) {
       out_.message = base::OsError(ending_.exec_error, base::Escape(p_.plan->argv[0])).message;
     }
-    if (!ending_.output_complete) out_.notes.push_back("the workload's output was not read to its end");
+    if (ending_.output_error != 0) {
+      out_.output_lost = true;
+      out_.message = base::OsError(ending_.output_error, "a part of the workload's output could not be written").message;
+    } else if (!ending_.output_complete) {
+      out_.notes.push_back("the workload's output was not read to its end");
+    }
   }
   if (auto usage = cell_->ReadUsage()) {
     out_.cpu_usec = usage->cpu_usec;

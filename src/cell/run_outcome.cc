@@ -41,7 +41,7 @@ std::string_view ToString(Reason reason) { return kEndings[static_cast<std::size
 
 int RunOutcome::ExitStatus() const {
   const int status = kEndings[static_cast<std::size_t>(reason)].status;
-  if (status == kOwn) return export_failed ? 125 : exit_code.value_or(125);
+  if (status == kOwn) return export_failed || output_lost ? 125 : exit_code.value_or(125);
   if (status == kFromSignal) return 128 + signal.value_or(9);
   return status;
 }

@@ -61,6 +61,7 @@ struct RunOutcome {
   std::uint64_t network_allowed = 0, network_denied = 0;
   std::vector<ExportLine> exports;
   bool export_failed = false;    // the workload did its work, but an artefact could not be delivered
+  bool output_lost = false;      // the caller's standard output or error refused a part of the workload's output
   std::uint64_t findings_agree = 0, findings_gap = 0, findings_contradiction = 0;
   std::string evidence_dir;      // empty when no evidence could be written
   std::uint64_t evidence_size = 0;

@@ -2,6 +2,7 @@
 // One poll(2) loop: the set of descriptors is small, and poll takes regular files, which epoll refuses.
 #include "cell/supervise.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -87,6 +88,10 @@ Ending Supervisor::Run() {
     Act();
     OnDeadlines();
     CloseIdleStreams();
+  }
+  for (const Pump* pump : {&out_, &err_}) {
+    // A reader that left wanted no more; a full disk did.
+    if (pump->target_error() != 0 && pump->target_error() != EPIPE) ending_.output_error = pump->target_error();
   }
   return std::move(ending_);
 }

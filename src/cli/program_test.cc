@@ -40,6 +40,7 @@ class Program : public testing::Test {
   pid_t Start(std::vector<std::string> words, const std::string& input = "") {
     std::ofstream(top_ + "/in") << input;
     words.insert(words.begin(), CELLOS_BIN_DIR "/cellos");
+    for (const char* name : {"/out", "/err"}) fs::remove(top_ + name);  // what an earlier one wrote is not this one's
     const pid_t child = ::fork();
     if (child != 0) return child;
     const int in = ::open((top_ + "/in").c_str(), O_RDONLY);
@@ -48,6 +49,7 @@ class Program : public testing::Test {
     ::dup2(in, 0);
     ::dup2(out, 1);
     ::dup2(err, 2);
+    ::signal(SIGINT, SIG_DFL);  // a runner in the background hands it down ignored
     ::setenv("CELLOS_STATE_DIR", (top_ + "/state").c_str(), 1);
     ::unsetenv("CELLOS_CONFIG");
     std::vector<char*> argv;
@@ -99,6 +101,43 @@ TEST_F(Program, OutputIsTheWorkloadsByteForByte) {
   EXPECT_EQ(run.status, 7) << run.err;
   EXPECT_EQ(run.out, std::string("a\0\n\xff", 4));
   EXPECT_EQ(run.err, std::string("e\0r", 3));
+}
+
+TEST_F(Program, ATerminalIsTheCellsOwn) {
+  const auto run = Cellos({"run", "--terminal", "--", "sh", "-c", "tty; test -t 0 && test -t 2 && echo all; exit 4"});
+  EXPECT_EQ(run.status, 4) << run.err;
+  EXPECT_THAT(run.out, StartsWith("/dev/pts/0"));
+  EXPECT_THAT(run.out, HasSubstr("all"));
+}
+
+TEST_F(Program, ARefusedDocumentThatCanBeDecodedLeavesEvidenceThatVerifies) {
+  EXPECT_EQ(Cellos({"run", "--id", "../x", "--", "true"}).status, 126);
+  const auto verified = Cellos({"verify", OnlyRun()});
+  EXPECT_EQ(verified.status, 0) << verified.out;
+}
+
+TEST_F(Program, EventsAreNotWrittenIntoTheStateDirectory) {
+  EXPECT_EQ(Cellos({"run", "--", "true"}).status, 0);
+  const std::string id = OnlyRun();
+  EXPECT_EQ(Cellos({"run", "--events", top_ + "/state/runs/" + id + "/events.jsonl", "--", "true"}).status, 125);
+  EXPECT_EQ(Cellos({"verify", id}).status, 0);
+}
+
+TEST_F(Program, OutputThatCouldNotBeWrittenIsToldAndNeverASuccess) {
+  const std::string program = "CELLOS_STATE_DIR=" + top_ + "/state " CELLOS_BIN_DIR "/cellos run ";
+  const auto status = [&](const std::string& words) {
+    return WEXITSTATUS(std::system((program + words + " >/dev/full 2>" + top_ + "/err").c_str()));
+  };
+  for (const char* words : {"-- echo lost", "-- sh -c 'head -c 300000 /dev/zero; exit 0'", "--json -- true"}) {
+    EXPECT_EQ(status(words), 125) << words;
+    EXPECT_THAT(Read("err"), HasSubstr("could not be written")) << words;
+  }
+}
+
+TEST_F(Program, AFailedExportIsToldWithoutASummary) {
+  const auto run = Cellos({"run", "--export", "a=/workspace/none", "--", "true"});
+  EXPECT_EQ(run.status, 125);
+  EXPECT_THAT(run.err, HasSubstr("/workspace/none"));
 }
 
 TEST_F(Program, ExitStatusesFollowTheTable) {

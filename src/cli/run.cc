@@ -42,12 +42,21 @@ class LiveLine {
   bool on_, shown_ = false;
 };
 
-void Report(const cell::RunOutcome& outcome, const Options& options) {
-  if (const auto why = WhyNotRun(outcome); !why.empty()) PrintError(why);
-  if (!options.quiet && (options.summary || IsTerminal(STDERR_FILENO))) {
-    PrintRaw(STDERR_FILENO, OutcomeSummary(outcome));
+constexpr int kNotAsAsked = 125;
+
+// The exit status of the command: that of the outcome, unless what was asked for can't be printed.
+int Report(const cell::RunOutcome& outcome, const Options& options) {
+  const bool summary = !options.quiet && (options.summary || IsTerminal(STDERR_FILENO));
+  const int status = outcome.ExitStatus();
+  if (const auto why = WhyNotRun(outcome); !why.empty()) {
+    PrintError(why);
+  } else if (status == kNotAsAsked && !summary && !outcome.message.empty()) {
+    PrintError(base::Escape(outcome.message, 2000));  // the status isn't the workload's own: it needs its reason
   }
-  if (options.json) PrintRaw(STDOUT_FILENO, OutcomeJson(outcome));
+  if (summary) PrintRaw(STDERR_FILENO, OutcomeSummary(outcome));
+  if (!options.json || PrintOut(OutcomeJson(outcome))) return status;
+  PrintError("the result could not be written to standard output");
+  return status == 0 ? kNotAsAsked : status;
 }
 
 }  // namespace
@@ -77,8 +86,7 @@ int Run(const Options& options) {
     outcome.phase = "state";
     outcome.message = state.error().message;
   }
-  Report(outcome, options);
-  return outcome.ExitStatus();
+  return Report(outcome, options);
 }
 
 int Plan(const Options& options) {
