@@ -76,23 +76,37 @@ base::Result<> WriteLimit(int directory, const plan::CgroupWrite& write) {
   return {};
 }
 
+namespace {
+
+base::Result<> RemoveDirectory(const std::string& path, base::BootTime end) {
+  constexpr int kAttempts = 3;  // a call that failed for want of a resource may do better the next time
+  std::chrono::milliseconds pause{1};
+  for (int failures = 0;;) {
+    auto removed = sys::UnlinkAt(AT_FDCWD, path, AT_REMOVEDIR);
+    if (removed || removed.error().os_errno == ENOENT) return {};
+    if (removed.error().os_errno != EBUSY) {
+      if (++failures == kAttempts) return removed;
+      continue;
+    }
+    if (base::SystemClock().Boot() >= end) {
+      return base::Fail(base::ErrorKind::kDeadline,
+                        fmt::format("cgroup {} is still in use by {}", path, Inhabitants(path)));
+    }
+    (void)sys::Poll({}, pause);
+    pause = std::min(pause * 2, std::chrono::milliseconds(16));
+  }
+}
+
+}  // namespace
+
 base::Result<> RemoveDirectories(const std::vector<std::string>& paths, std::chrono::milliseconds deadline) {
   const base::BootTime end = base::SystemClock().Boot() + deadline;
-  std::chrono::milliseconds pause{1};
+  base::Result<> first;
   for (const std::string& path : paths) {
-    while (true) {
-      const auto removed = sys::UnlinkAt(AT_FDCWD, path, AT_REMOVEDIR);
-      if (removed || removed.error().os_errno == ENOENT) break;
-      if (removed.error().os_errno != EBUSY) return std::unexpected(removed.error());
-      if (base::SystemClock().Boot() >= end) {
-        return base::Fail(base::ErrorKind::kDeadline,
-                          fmt::format("cgroup {} is still in use by {}", path, Inhabitants(path)));
-      }
-      TRY(sys::Poll({}, pause));
-      pause = std::min(pause * 2, std::chrono::milliseconds(16));
-    }
+    auto removed = RemoveDirectory(path, end);
+    if (!removed && first) first = std::move(removed);
   }
-  return {};
+  return first;
 }
 
 }  // namespace cgroup

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -18,6 +19,31 @@ constexpr long kGetFilter = 0x420c;  // PTRACE_SECCOMP_GET_FILTER; glibc has it 
 
 long Trace(long request, pid_t pid, long address, const void* data) {
   return sys::Raw("ptrace", SYS_ptrace, request, pid, address, data);
+}
+
+// A call that failed for want of a resource may do better the next time; a traced process that is left behind can't.
+constexpr int kAttempts = 3;
+
+template <class Call>
+long Insist(Call call) {
+  long result = 0;
+  for (int i = 0; i < kAttempts; ++i) {
+    result = call();
+    if (result >= 0) break;
+  }
+  return result;
+}
+
+long Wait(pid_t pid, int& status) {
+  return Insist([&] { return sys::Raw("wait4", SYS_wait4, pid, &status, __WALL, nullptr); });
+}
+
+// A tracee that can't be let go would stay ours: dead or alive, its pid namespace couldn't end without us.
+void KillTracee(pid_t pid) {
+  int status = 0;
+  (void)Insist([&] { return sys::Raw("kill", SYS_kill, pid, SIGKILL); });
+  while (Wait(pid, status) == pid && !WIFEXITED(status) && !WIFSIGNALED(status)) {
+  }
 }
 
 base::Result<std::string> ReadStopped(pid_t pid) {
@@ -40,14 +66,16 @@ base::Result<std::string> ReadNewestFilter(pid_t pid) {
   const long seized = Trace(PTRACE_SEIZE, pid, 0, nullptr);
   if (seized < 0) return std::unexpected(sys::CallError(seized, "ptrace", "PTRACE_SEIZE"));
   base::Result<std::string> filter = base::Fail(base::ErrorKind::kInternal, "the workload could not be stopped");
-  const long stopped = Trace(PTRACE_INTERRUPT, pid, 0, nullptr);
+  const long stopped = Insist([&] { return Trace(PTRACE_INTERRUPT, pid, 0, nullptr); });
   if (stopped >= 0) {
     int status = 0;
-    const long waited = sys::Raw("wait4", SYS_wait4, pid, &status, __WALL, nullptr);
-    if (waited == pid && WIFSTOPPED(status)) filter = ReadStopped(pid);
+    if (Wait(pid, status) == pid && WIFSTOPPED(status)) filter = ReadStopped(pid);
   }
-  const long detached = Trace(PTRACE_DETACH, pid, 0, nullptr);
-  if (detached < 0 && filter) return std::unexpected(sys::CallError(detached, "ptrace", "PTRACE_DETACH"));
+  const long detached = Insist([&] { return Trace(PTRACE_DETACH, pid, 0, nullptr); });
+  if (detached < 0) {
+    KillTracee(pid);
+    if (filter) return std::unexpected(sys::CallError(detached, "ptrace", "PTRACE_DETACH"));
+  }
   return filter;
 }
 
