@@ -11,6 +11,7 @@
 #include "cell/capabilities.h"
 #include "cell/streams/cell_streams.h"
 #include "cell/streams/terminal.h"
+#include "cgroup/leaf.h"
 #include "event/identity_events.h"
 #include "event/lifecycle_events.h"
 #include "event/network_events.h"
@@ -18,6 +19,7 @@
 #include "event/types.h"
 #include "probe/cgroup_probe.h"
 #include "spec/document.h"
+#include "sys/file.h"
 
 namespace cell {
 
@@ -61,6 +63,7 @@ base::BootTime CellRun::ttl_at() const { return p_.began + p_.plan->ttl; }
 
 RunOutcome CellRun::Execute() {
   if (auto started = Start(); !started) FailStart(std::move(started).error());
+  if (recorder().failed()) recorder().UseReserve();
   TellCompleted();
   ExportArtefacts();
   Destroy();
@@ -134,6 +137,7 @@ base::Result<> CellRun::CreateCell() {
                                      .host_gid = host_gid_,
                                      .ttl_deadline = ttl_at(),
                                      .on_anchor = [this](const backend::Anchor& anchor) { return NoteAnchor(anchor); }});
+  if (!created) NoteLeftCgroups();
   cell_ = TRY(std::move(created));
   if (plan.terminal) {
     streams_.terminal = cell_->TakeTerminal();
@@ -154,6 +158,14 @@ base::Result<> CellRun::NoteAnchor(const backend::Anchor& anchor) {
   }
   TRY(p_.live->NoteProcess(anchor.outer_pid));
   return uid_slot_ ? uid_slot_->NoteHolder(anchor.outer_pid) : base::Result<>{};
+}
+
+// After a start that failed: what its own clean-up could not remove is the collector's.
+void CellRun::NoteLeftCgroups() {
+  for (const std::string& path : cgroup::Leaf::PlannedPaths(*p_.plan)) {
+    const auto there = sys::StatAt(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
+    if (there || there.error().kind != base::ErrorKind::kNotFound) leftovers_.push_back("cgroup " + path);
+  }
 }
 
 base::Result<> CellRun::HandOverSecrets() {

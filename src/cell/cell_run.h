@@ -45,6 +45,7 @@ class CellRun {
   base::Result<> DeclareScope();
   base::Result<> CreateCell();
   base::Result<> NoteAnchor(const backend::Anchor& anchor);
+  void NoteLeftCgroups();
   base::Result<> HandOverSecrets();
   base::Result<> TellStarted();
   base::Result<> Release();

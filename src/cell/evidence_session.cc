@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/encoding.h"
+#include "cell/gc/remove_tree.h"
 #include "cell/sinks.h"
 #include "crypto/sha256.h"
 #include "evidence/seal.h"
@@ -16,6 +17,8 @@
 
 namespace cell {
 namespace {
+
+constexpr std::chrono::seconds kRemoveDeadline{5};
 
 base::Result<> WriteNew(int directory, const char* name, std::string_view content) {
   const base::UniqueFd file = TRY(sys::OpenAt(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
@@ -49,45 +52,54 @@ base::Result<EvidenceSession> EvidenceSession::Open(EvidenceInputs inputs) {
   session.inputs_ = std::move(inputs);
   const EvidenceInputs& in = session.inputs_;
   session.directory_ = TRY(in.state->CreateRun(*in.cell.run_id));
-  const int directory = session.directory_.fd.get();
+  auto begun = session.Begin();
+  if (begun) return session;
+  // Nothing is proven yet and nothing ran: half a directory would only be in the way of whoever verifies.
+  session.recorder_.reset();
+  (void)RemoveTree(in.state->runs(), *in.cell.run_id, kRemoveDeadline);
+  return std::unexpected(std::move(begun).error());
+}
+
+base::Result<> EvidenceSession::Begin() {
+  const EvidenceInputs& in = inputs_;
+  const int directory = directory_.fd.get();
   if (in.document) TRY_WITH("document.json", WriteNew(directory, "document.json", *in.document));
   if (in.plan_json) TRY_WITH("plan.json", WriteNew(directory, "plan.json", *in.plan_json));
 
   auto loaded = TRY(evidence::LoadOrGenerateDeploymentKeys(in.state->KeysPath()));
-  session.keys_ = std::move(loaded.keys);
-  session.made_key_ = loaded.generated;
+  keys_ = std::move(loaded.keys);
+  made_key_ = loaded.generated;
   auto run_key = TRY(crypto::SigningKey::Generate());
-  session.facts_ = {.run_id = *in.cell.run_id,
+  facts_ = {.run_id = *in.cell.run_id,
                     .cell_id = in.cell.cell_id,
                     .spec_digest = in.spec_digest,
                     .policy_pack_digest = in.policy_pack_digest,
                     .software = TRY(DescribeSoftware(*in.state)),
                     .machine = in.machine};
-  if (in.plan_json) session.facts_.plan_digest = crypto::PrefixedHex(crypto::Sha256Of(*in.plan_json));
+  if (in.plan_json) facts_.plan_digest = crypto::PrefixedHex(crypto::Sha256Of(*in.plan_json));
 
   auto log = TRY(event::RunLog::Create(
       directory, std::move(run_key),
-      {.origin = evidence::OriginOf(session.keys_.name, *in.cell.run_id),
+      {.origin = evidence::OriginOf(keys_.name, *in.cell.run_id),
        .clock = in.clock,
        .durability = in.settings->durable ? event::Durability::kEachEvent : event::Durability::kGrouped}));
-  if (auto sinks = MakeSinks(*in.settings, session.keys_.note_key(), session.keys_.name, in.state->root(), *in.clock)) {
+  if (auto sinks = MakeSinks(*in.settings, keys_.note_key(), keys_.name, in.state->root(), *in.clock)) {
     for (auto& sink : sinks->sinks) log.AddSink(std::move(sink));
-    session.notes_ = std::move(sinks->notes);
+    notes_ = std::move(sinks->notes);
   } else {
-    session.sink_error_ = std::move(sinks).error();
+    sink_error_ = std::move(sinks).error();
   }
   const event::Draft opened =
-      evidence::OpenedEvent(session.facts_, session.keys_, log.run_vkey(), in.clock->Wall(), in.ttl);
-  session.recorder_ = std::make_unique<Recorder>(std::move(log), in.cell);
-  TRY(session.recorder_->Emit(opened));
+      evidence::OpenedEvent(facts_, keys_, log.run_vkey(), in.clock->Wall(), in.ttl);
+  recorder_ = std::make_unique<Recorder>(std::move(log), in.cell);
+  TRY(recorder_->Emit(opened));
   TRY(sys::Fsync(directory));
-  TRY(sys::Fsync(in.state->runs()));
-  return session;
+  return sys::Fsync(in.state->runs());
 }
 
 base::Result<Sealed> EvidenceSession::Seal(const EvidenceEnd& end) {
   event::RunLog& log = recorder_->log();
-  log.ReleaseReserve();
+  recorder_->UseReserve();
   recorder_->CloseCoverage();
   TRY(log.Flush());
   const event::Closing closing = ClosingOf(end, *recorder_);

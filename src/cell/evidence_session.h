@@ -72,6 +72,8 @@ class EvidenceSession {
   std::vector<std::string> TakeSinkErrors() { return recorder_->log().TakeSinkErrors(); }
 
  private:
+  // Fills the new directory up to the first leaf.
+  base::Result<> Begin();
   EvidenceSession() = default;
   EvidenceInputs inputs_;
   RunDirectory directory_;

@@ -13,13 +13,14 @@ constexpr std::string_view kScope = "cell";
 }  // namespace
 
 base::Result<Recorded> Recorder::Emit(event::Draft draft) {
-  if (failed_) return std::unexpected(*failed_);
+  if (failed_ && !ending_) return std::unexpected(*failed_);
   if (draft.id.empty()) draft.id = crypto::NewUuid();
   std::string id = draft.id_form == event::IdForm::kEventUrn ? "urn:cellos:event:" + draft.id : draft.id;
   auto leaf = log_.Append(draft);
   if (!leaf) {
-    failed_ = std::move(leaf).error().With("run log");
-    return std::unexpected(*failed_);
+    base::Error error = std::move(leaf).error().With("run log");
+    if (!failed_) failed_ = error;
+    return std::unexpected(std::move(error));
   }
   return Recorded{*leaf, std::move(id)};
 }
@@ -28,6 +29,11 @@ std::optional<Recorded> Recorder::TryEmit(event::Draft draft) {
   auto recorded = Emit(std::move(draft));
   if (!recorded) return std::nullopt;
   return std::move(*recorded);
+}
+
+void Recorder::UseReserve() {
+  log_.ReleaseReserve();
+  ending_ = true;
 }
 
 base::Result<> Recorder::OpenCoverage(event::Observer observer, const std::vector<std::string>& covers) {

@@ -28,11 +28,14 @@ class Recorder {
   const event::CellRef& cell() const { return cell_; }
   event::RunLog& log() { return log_; }
 
-  // Appends; the first failure is kept (failed()) and told to every later caller as well.
+  // Appends; the first failure is kept (failed()) and told to every later caller as well, until UseReserve.
   base::Result<Recorded> Emit(event::Draft draft);
   // The same where a failure changes nothing for the caller: it stays in failed().
   std::optional<Recorded> TryEmit(event::Draft draft);
   const std::optional<base::Error>& failed() const { return failed_; }
+  // For the way out: gives back the disk space that was set aside for it, and tries again what a full disk refused.
+  // failed() stays.
+  void UseReserve();
 
   // Says that `observer` watches from now on.
   base::Result<> OpenCoverage(event::Observer observer, const std::vector<std::string>& covers);
@@ -46,6 +49,7 @@ class Recorder {
   event::RunLog log_;
   event::CellRef cell_;
   std::optional<base::Error> failed_;
+  bool ending_ = false;
   std::vector<event::CoverageRow> coverage_;
   std::vector<event::SourceCounters> sources_;
 };

@@ -67,6 +67,9 @@ bool NeverRan(Reason reason) {
   }
 }
 
+// What a user has to be told even with --quiet: it never ran, or there is no evidence of how it ran.
+bool IsToldAlways(Reason reason) { return NeverRan(reason) || reason == Reason::kEvidenceFailed; }
+
 std::string HowItEnded(const RunOutcome& o) {
   std::string text(ToString(o.reason));
   if (o.reason == Reason::kCompleted && o.exit_code) text = fmt::format("exit {}", *o.exit_code);
@@ -115,7 +118,7 @@ std::string OutcomeJson(const RunOutcome& o) {
 }
 
 std::string WhyNotRun(const RunOutcome& o) {
-  if (!NeverRan(o.reason)) return {};
+  if (!IsToldAlways(o.reason)) return {};
   std::string text(ToString(o.reason));
   if (!o.refusal.empty()) text += " (" + base::Escape(o.refusal) + ")";
   if (!o.phase.empty()) text += " in phase " + base::Escape(o.phase);
@@ -132,7 +135,7 @@ std::string WhyNotRun(const RunOutcome& o) {
 std::string OutcomeSummary(const RunOutcome& o) {
   std::string text = fmt::format("cellos: run {}: {} after {}\n", base::Escape(o.run_id), HowItEnded(o),
                                  HumanDuration(static_cast<std::uint64_t>(o.duration.count())));
-  if (!NeverRan(o.reason) && !o.message.empty()) text += fmt::format("  {}\n", base::Escape(o.message, 2000));
+  if (!IsToldAlways(o.reason) && !o.message.empty()) text += fmt::format("  {}\n", base::Escape(o.message, 2000));
   if (!NeverRan(o.reason)) {
     text += fmt::format("  used     {} of processor time", HumanDuration(o.cpu_usec / 1000));
     if (o.memory_peak_bytes) text += fmt::format(", at most {} of memory", HumanBytes(*o.memory_peak_bytes));

@@ -11,7 +11,8 @@ namespace cli {
 // One object and a line feed.
 std::string OutcomeJson(const cell::RunOutcome& outcome);
 
-// What is told when the workload never ran: why, and each violation on a line of its own. Empty otherwise.
+// What is told even with --quiet, when the workload never ran or its evidence failed: why, and each violation on a line
+// of its own. Empty otherwise.
 std::string WhyNotRun(const cell::RunOutcome& outcome);
 
 // The summary, several lines; everything that came from outside is escaped.
