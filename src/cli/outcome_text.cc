@@ -67,8 +67,10 @@ bool NeverRan(Reason reason) {
   }
 }
 
-// What a user has to be told even with --quiet: it never ran, or there is no evidence of how it ran.
-bool IsToldAlways(Reason reason) { return NeverRan(reason) || reason == Reason::kEvidenceFailed; }
+// What a user has to be told even with --quiet: it never ran, or it did and the fault is ours.
+bool IsToldAlways(Reason reason) {
+  return NeverRan(reason) || reason == Reason::kEvidenceFailed || reason == Reason::kInitCrashed;
+}
 
 std::string HowItEnded(const RunOutcome& o) {
   std::string text(ToString(o.reason));

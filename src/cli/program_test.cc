@@ -39,6 +39,7 @@ class Program : public testing::Test {
   // A started cellos; its streams go to files.
   pid_t Start(std::vector<std::string> words, const std::string& input = "") {
     std::ofstream(top_ + "/in") << input;
+    fs::remove(top_ + "/out");  // what an earlier one printed is no sign of this one
     words.insert(words.begin(), CELLOS_BIN_DIR "/cellos");
     for (const char* name : {"/out", "/err"}) fs::remove(top_ + name);  // what an earlier one wrote is not this one's
     const pid_t child = ::fork();
