@@ -19,12 +19,14 @@
 
 #include "base/encoding.h"
 #include "sys/file.h"
+#include "sys/mount_facts.h"
 #include "sys/protected_paths.h"
 
 namespace sys {
 namespace {
 
 constexpr std::size_t kSmallFile = 64 * 1024;
+constexpr std::size_t kMountinfoBytes = 1 << 20;
 
 std::string_view TrimEnd(std::string_view text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
@@ -117,8 +119,33 @@ std::vector<std::string> SocketsOfEnvironment() {
   return paths;
 }
 
-void FindServiceSockets(base::HostFacts& facts) {
+// Paths that no grant may show although nothing in their names says so: views of the kernel that are mounted elsewhere
+// (a chroot's /proc), and the state directory seen through a bind mount.
+std::vector<std::string> HiddenByMount(const base::HostFacts& facts) {
+  if (facts.grants.empty()) return {};
+  const auto table = ReadFile(AT_FDCWD, "/proc/self/mountinfo", kMountinfoBytes);
+  if (!table) return {};
+  std::vector<std::string> paths = KernelMounts(*table);
+  if (facts.state_directory.empty()) return paths;
+  for (std::string& other : OtherPathsOf(facts.state_directory, *table)) paths.push_back(std::move(other));
+  return paths;
+}
+
+base::Result<> RefuseHidden(const base::HostFacts& facts, const std::vector<std::string>& hidden) {
+  for (const base::ResolvedPath& grant : facts.grants) {
+    for (const std::string& path : hidden) {
+      if (!Below(grant.canonical, path)) continue;
+      return base::Fail(base::ErrorKind::kDenied,
+                        fmt::format("{} shows {}, which is a view of the kernel or the state directory; no cell sees it",
+                                    base::Escape(grant.asked), base::Escape(path)));
+    }
+  }
+  return {};
+}
+
+void FindServiceSockets(base::HostFacts& facts, const std::vector<std::string>& hidden) {
   std::vector<std::string> paths = SocketsOfEnvironment();
+  paths.insert(paths.end(), hidden.begin(), hidden.end());
   for (const std::string_view path : ServiceSockets()) {
     const std::size_t mark = path.find("<uid>");
     paths.push_back(mark == std::string_view::npos
@@ -257,11 +284,13 @@ base::Result<base::HostFacts> GatherHostFacts(const base::FactsRequest& request)
   TRY(ResolveGrants(request.readable, "readable", facts));
   TRY(ResolveGrants(request.writable, "writable", facts));
   facts.protected_files = TRY(FindProtectedFiles(facts.grants, request.readable.size()));
-  FindServiceSockets(facts);
   if (!request.state_directory.empty()) {
     const auto state = Resolve(request.state_directory);
     facts.state_directory = state ? state->canonical : request.state_directory;
   }
+  const std::vector<std::string> hidden = HiddenByMount(facts);
+  TRY(RefuseHidden(facts, hidden));
+  FindServiceSockets(facts, hidden);
   for (const std::string& path : request.executables) {
     const auto resolved = Resolve(path);
     if (resolved) facts.executables[path] = resolved->canonical;
