@@ -98,7 +98,8 @@ void CellRun::TellCompleted() {
     }
     if (ending_.output_error != 0) {
       out_.output_lost = true;
-      out_.message = base::OsError(ending_.output_error, "a part of the workload's output could not be written").message;
+      const std::string what = "a part of the workload's output could not be written";
+      out_.message = base::OsError(ending_.output_error, what).message;
     } else if (!ending_.output_complete) {
       out_.notes.push_back("the workload's output was not read to its end");
     }

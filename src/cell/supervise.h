@@ -44,7 +44,7 @@ struct Ending {
   int exec_error = 0;                       // errno of the execve that failed
   int interrupted_by = 0;                   // kInterrupted: the caller's signal
   bool output_complete = true;              // false: the drain deadline passed, or the caller stopped reading
-  int output_error = 0;                     // errno with which the caller's stdout or stderr refused a part; EPIPE is none
+  int output_error = 0;                     // errno with which the caller's stdout or stderr refused a part, EPIPE apart
   bool cell_gone = false;                   // the outermost PID 1 is dead already
   std::string message;                      // for what needs a sentence
 };
