@@ -157,6 +157,9 @@ class OneRun {
     return out_.reason == Reason::kRefused ? Refuse(*evidence) : RunCell(*evidence, *live);
   }
 
+  // Something of the run is left for the collector.
+  bool left_behind() const { return left_behind_; }
+
  private:
   static std::uint32_t RandomNumber() {
     std::uint8_t bytes[4]{};
@@ -219,6 +222,12 @@ class OneRun {
   }
 
   RunOutcome RunCell(EvidenceSession& evidence, LiveEntry& live) {
+    RunOutcome out = ExecuteCell(evidence, live);
+    left_behind_ = live.left_for_collector();
+    return out;
+  }
+
+  RunOutcome ExecuteCell(EvidenceSession& evidence, LiveEntry& live) {
     out_.plan_digest = prepared_.plan.Digest();
     out_.backend = prepared_.plan.backend;
     for (const std::string& warning : prepared_.plan.warnings) out_.notes.push_back(warning);
@@ -241,6 +250,7 @@ class OneRun {
   base::BootTime began_;
   Prepared prepared_;
   RunOutcome out_;
+  bool left_behind_ = false;
 };
 
 }  // namespace
@@ -250,7 +260,11 @@ RunOutcome Run(const RunRequest& request) {
   (void)sys::ForbidTracing();
   // What a killed supervisor left is removed first; failing at that stops nobody.
   (void)CollectGarbage(*request.state);
-  return OneRun(request).Do();
+  OneRun run(request);
+  RunOutcome out = run.Do();
+  // What could not be removed or sealed a moment ago may be now, and nobody may come for a long time.
+  if (run.left_behind()) (void)CollectGarbage(*request.state);
+  return out;
 }
 
 PlanResult MakePlanOnly(const RunRequest& request) {

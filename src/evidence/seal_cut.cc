@@ -154,9 +154,10 @@ base::Result<DeadSeal> SealDeadRun(int run_directory, const std::string& run_id,
   const auto events = TRY(files.Find("events.jsonl"));
   const auto checkpoints = TRY(files.Find("checkpoints"));
   if (!events || !checkpoints) return DeadSeal::kNoLog;
-  if (checkpoints->size() == 0) return DeadSeal::kNoCheckpoint;
   auto zero = ReadLeafZero(*events);
-  if (!zero && zero.error().kind == base::ErrorKind::kNotFound) return DeadSeal::kNoCheckpoint;
+  const bool no_leaf = !zero && zero.error().kind == base::ErrorKind::kNotFound;
+  if (checkpoints->size() == 0) return no_leaf ? DeadSeal::kNoLog : DeadSeal::kNoCheckpoint;
+  if (no_leaf) return DeadSeal::kNoCheckpoint;
   if (!zero) return std::unexpected(std::move(zero).error());
   TRY(CheckCertificate(*zero));
 

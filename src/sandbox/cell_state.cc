@@ -44,11 +44,17 @@ void Cell::State::Forget(base::UniqueFd& channel) {
   channel.Reset();
 }
 
-bool Cell::State::NoticeExec() {
-  if (executed || !barrier_open) return false;
+base::Result<bool> Cell::State::NoticeExec() {
+  if (executed || !barrier_open || !channels.barrier) return false;
   char byte;
   auto received = sys::RecvMsg(channels.barrier.get(), {&byte, 1}, MSG_DONTWAIT);
-  if (received ? received->bytes != 0 : received.error().os_errno == EAGAIN) return false;
+  if (!received && received.error().os_errno == EAGAIN) return false;
+  if (!received && received.error().os_errno == ECONNRESET) {
+    Forget(channels.barrier);  // it ended before it took its environment
+    return false;
+  }
+  // Only the end of the channel says that execve closed it.
+  if (TRY(std::move(received)).bytes != 0) return false;
   executed = true;
   Forget(channels.barrier);
   return true;
@@ -59,6 +65,7 @@ base::Result<std::optional<CellEvent>> Cell::State::ReadControl() {
   wire::InitReport report;
   auto received = sys::RecvMsg(channels.control.get(), {reinterpret_cast<char*>(&report), sizeof report}, MSG_DONTWAIT);
   if (!received && received.error().os_errno == EAGAIN) return std::nullopt;
+  if (!received && received.error().os_errno != ECONNRESET) return std::unexpected(std::move(received).error());
   if (!received || received->bytes != sizeof report) {
     Forget(channels.control);  // the reaper is gone; outer init follows
     return std::nullopt;
@@ -87,6 +94,7 @@ base::Result<std::optional<CellEvent>> Cell::State::ReadReport() {
   wire::InitReport report;
   auto received = sys::RecvMsg(channels.report.get(), {reinterpret_cast<char*>(&report), sizeof report}, MSG_DONTWAIT);
   if (!received && received.error().os_errno == EAGAIN) return std::nullopt;
+  if (!received && received.error().os_errno != ECONNRESET) return std::unexpected(std::move(received).error());
   if (!received || received->bytes != sizeof report) {
     Forget(channels.report);
     return std::nullopt;
@@ -172,14 +180,14 @@ base::Result<std::optional<CellEvent>> Cell::ReadEvent() {
   if (state.gone_told) return std::nullopt;
   // Looked at first, since what comes after it would otherwise be taken for a part of the same moment.
   const auto outer_ended = sys::WaitEnd(state.outer.get(), milliseconds(0));
-  const bool exec_noticed = state.NoticeExec();
+  const bool exec_noticed = TRY(state.NoticeExec());
   auto event = TRY(state.ReadControl());
   if (exec_noticed) {
     if (event && event->kind == CellEventKind::kExecFailed) return event;
     state.queued = event;
     return CellEvent{.kind = CellEventKind::kExecuted};
   }
-  if (event && event->kind == CellEventKind::kWorkloadEnded && state.NoticeExec()) {
+  if (event && event->kind == CellEventKind::kWorkloadEnded && TRY(state.NoticeExec())) {
     state.queued = event;
     return CellEvent{.kind = CellEventKind::kExecuted};
   }

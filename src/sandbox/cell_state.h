@@ -38,7 +38,7 @@ struct Cell::State {
   base::Result<std::optional<CellEvent>> ReadControl();
   base::Result<std::optional<CellEvent>> ReadReport();
   // Executed, once the barrier's other end was closed by exec.
-  bool NoticeExec();
+  base::Result<bool> NoticeExec();
   void Forget(base::UniqueFd& channel);
   // SIGKILL to outer init and wait; true when it is gone and reaped.
   bool End(std::chrono::milliseconds deadline);

@@ -176,6 +176,7 @@ void Fault::Renew(State state) {
     ASSERT_EQ(first.status, 0) << first.Told();
     fs::rename(state_, template_);
     fs::remove_all(template_ + "/runs");
+    fs::create_directory(template_ + "/runs");
   }
   fs::remove_all(state_);
   fs::remove(top_ + "/scratch/events");

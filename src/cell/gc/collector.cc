@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include <charconv>
+
 #include "base/clock.h"
 #include "base/encoding.h"
 #include "cell/gc/remove_tree.h"
@@ -23,7 +25,8 @@ namespace {
 constexpr std::chrono::milliseconds kKillDeadline{5000};
 constexpr std::chrono::milliseconds kCgroupDeadline{5000};
 constexpr std::chrono::milliseconds kTreeDeadline{60'000};
-// An entry under its private name is locked within microseconds; one that is this old was never finished.
+// An entry under its private name is locked within microseconds; one that is this old, or whose maker is gone, was never
+// finished.
 constexpr std::chrono::seconds kNewbornAge{60};
 
 // The open directory of an entry that nobody holds, locked by us; nullopt when it is held or gone.
@@ -110,11 +113,22 @@ DeadRun Collect(const StateDir& state, const std::string& run_id, int entry) {
   return run;
 }
 
+// ".new-<pid>-<tid>" whose process is gone; false where that can't be told.
+bool MakerIsGone(std::string_view name) {
+  constexpr std::string_view kPrefix = ".new-";
+  if (!name.starts_with(kPrefix)) return false;
+  name.remove_prefix(kPrefix.size());
+  pid_t pid = 0;
+  if (std::from_chars(name.data(), name.data() + name.size(), pid).ec != std::errc() || pid <= 0) return false;
+  const auto process = sys::PidfdOpen(pid);
+  return !process && process.error().kind == base::ErrorKind::kNotFound;
+}
+
 void RemoveUnfinished(const StateDir& state, const std::string& name) {
   const auto status = sys::StatAt(state.live(), name, AT_SYMLINK_NOFOLLOW);
   if (!status) return;
   const auto age = base::SystemClock().Wall().time_since_epoch() - std::chrono::seconds(status->st_mtim.tv_sec);
-  if (age < kNewbornAge || !LockDead(state.live(), name)) return;
+  if ((age < kNewbornAge && !MakerIsGone(name)) || !LockDead(state.live(), name)) return;
   (void)RemoveTree(state.live(), name, kTreeDeadline);
 }
 

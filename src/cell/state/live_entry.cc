@@ -189,7 +189,12 @@ base::Result<> LiveEntry::NoteUidSlot(unsigned slot) {
 
 base::Result<> LiveEntry::Remove() {
   keep_ = true;
-  auto removed = RemoveTree(parent_.get(), run_id_, kRemoveDeadline);
+  constexpr int kAttempts = 3;  // a call that failed for want of a resource may do better the next time
+  base::Result<> removed;
+  for (int i = 0; i < kAttempts; ++i) {
+    removed = RemoveTree(parent_.get(), run_id_, kRemoveDeadline);
+    if (removed || removed.error().kind == base::ErrorKind::kDeadline) break;
+  }
   directory_.Reset();
   anchor_.Reset();
   return removed;

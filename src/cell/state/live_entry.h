@@ -57,6 +57,7 @@ class LiveEntry {
 
   // A clean-up step failed: the entry stays, unlocked, and the next collector tries again.
   void LeaveForCollector() { keep_ = true; }
+  bool left_for_collector() const { return directory_ && keep_; }
   // Removes the entry now; the destructor does nothing afterwards.
   base::Result<> Remove();
 
