@@ -83,6 +83,7 @@ class Attack : public testing::TestWithParam<As> {
   std::string State() const { return top_ + "/state"; }
   // A directory that belongs to whoever starts the cell.
   std::string Rw() const { return top_ + "/rw"; }
+  void Own(const std::string& path) const;  // gives it to whoever starts the cell
   std::string OwnDirectory(const std::string& name) const;
   std::string Write(const std::string& name, std::string_view text) const;  // the path, owned like Rw()
   std::string Read(const std::string& path) const;
@@ -93,7 +94,6 @@ class Attack : public testing::TestWithParam<As> {
  private:
   pid_t Spawn(const Words& words, const How& how);
   Finished Collect(pid_t child, const How& how, std::chrono::steady_clock::time_point began);
-  void Own(const std::string& path) const;
 
   std::string top_;
   int next_ = 0;
@@ -114,6 +114,6 @@ std::string Sha256Of(const std::string& path);
 
 #define ATTACK_AS_EVERYBODY(suite)                                                          \
   INSTANTIATE_TEST_SUITE_P(As, suite, testing::ValuesIn(Everybody()),                       \
-                           [](const testing::TestParamInfo<As>& info) { return ToString(info.param); })
+                           [](const testing::TestParamInfo<As>& who) { return ToString(who.param); })
 
 }  // namespace attacks

@@ -16,7 +16,7 @@ class Kernel : public Attack {
     if (answers.empty()) {
       const Finished run = Probe({"kernel"});
       EXPECT_EQ(run.Reason(), "completed") << run.err;
-      EXPECT_TRUE(run.Logged("effective_controls", {"\"filterSha256\":", "\"noNewPrivs\":true"})) << run.log;
+      EXPECT_TRUE(run.Logged("effective_controls", {"\"filterSha256\":", "\"noNewPrivs\":true"}));
       EXPECT_TRUE(run.Logged("lifecycle.v1.destroyed", {"\"reasonCode\":\"completed\"", "\"residueClass\":\"none\""}));
       answers = ParseAnswers(run.out);
     }
@@ -32,7 +32,7 @@ TEST_P(Kernel, KE02_ForeignArchitectureAndX32AreKilled) {
     const Finished run = Probe({entry});
     EXPECT_EQ(run.status, 159) << entry;
     EXPECT_EQ(run.Reason(), "filter_killed") << entry;
-    EXPECT_TRUE(run.Logged("command.v1.completed", {"\"reason\":\"filter_killed\"", "\"signal\":31"})) << run.log;
+    EXPECT_TRUE(run.Logged("command.v1.completed", {"\"reason\":\"filter_killed\"", "\"signal\":31"}));
     EXPECT_TRUE(run.Logged("lifecycle.v1.destroyed", {"\"reasonCode\":\"filter_killed\""})) << entry;
   }
 }
@@ -84,7 +84,7 @@ TEST_P(Kernel, KE13_HighHalvesOfArgumentsChangeNothing) {
     const auto high = name.rfind("_high");
     if (high == name.npos) continue;
     const auto plain = said.find(name.substr(0, high));
-    if (plain != said.end()) EXPECT_EQ(answer, plain->second) << name;
+    EXPECT_EQ(answer, plain == said.end() ? answer : plain->second) << name;
   }
 }
 

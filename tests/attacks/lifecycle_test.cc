@@ -84,7 +84,7 @@ TEST_P(Lifecycle, LC04_ACrashOfInitOrReaperEndsTheCell) {
     EXPECT_EQ(run.Reason(), "init_crashed") << name << run.json;
     EXPECT_EQ(run.status, 137) << name;
     EXPECT_LT(run.took.count(), 15000) << name;
-    EXPECT_TRUE(run.Logged("lifecycle.v1.destroyed", {"\"reasonCode\":\"init_crashed\""})) << run.log;
+    EXPECT_TRUE(run.Logged("lifecycle.v1.destroyed", {"\"reasonCode\":\"init_crashed\""}));
   }
 }
 

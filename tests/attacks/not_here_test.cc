@@ -30,8 +30,8 @@ class NotHere : public testing::TestWithParam<Row> {};
 
 TEST_P(NotHere, Row) { GTEST_SKIP() << GetParam().name << ": " << GetParam().reason; }
 
-INSTANTIATE_TEST_SUITE_P(Of, NotHere, testing::ValuesIn(Rows()), [](const testing::TestParamInfo<Row>& info) {
-  std::string name = info.param.name;
+INSTANTIATE_TEST_SUITE_P(Of, NotHere, testing::ValuesIn(Rows()), [](const testing::TestParamInfo<Row>& row) {
+  std::string name = row.param.name;
   std::erase(name, '-');
   return name;
 });

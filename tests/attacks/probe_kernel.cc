@@ -132,7 +132,7 @@ constexpr Attempt kAttempts[] = {
     CALL("KE04.ptrace_child", SYS_ptrace, 16 /* ATTACH */, SleepingChild(), 0, 0),
     CALL("KE04.ptrace_seize", SYS_ptrace, 0x4206, SleepingChild(), 0, 0),
     CALL("KE04.ptrace_traceme", SYS_ptrace, 0, 0, 0, 0),
-    CALL("KE04.ptrace_pid1", SYS_ptrace, 16, 1, 0, 0),
+    CALL("KE04.ptrace_pid1", SYS_ptrace, 0x4206 /* SEIZE: stops nothing */, 1, 0, 0),
     TRY("KE04.process_vm_readv", ReadChildMemory()),
     TRY("KE04.pidfd_getfd", StealDescriptor()),
     CALL("KE04.kcmp", SYS_kcmp, getpid(), getpid(), 0, 0, 0),
