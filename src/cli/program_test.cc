@@ -117,6 +117,14 @@ TEST_F(Program, ARefusedDocumentThatCanBeDecodedLeavesEvidenceThatVerifies) {
   EXPECT_EQ(verified.status, 0) << verified.out;
 }
 
+TEST_F(Program, RunsOfARetiredKeyStillVerifyHere) {
+  EXPECT_EQ(Cellos({"run", "--", "true"}).status, 0);
+  EXPECT_EQ(Cellos({"keygen", "--rotate", "--name", "another.example"}).status, 0);
+  const auto verified = Cellos({"verify", OnlyRun()});
+  EXPECT_EQ(verified.status, 0) << verified.out;
+  EXPECT_THAT(verified.out, HasSubstr("retired"));
+}
+
 TEST_F(Program, EventsAreNotWrittenIntoTheStateDirectory) {
   EXPECT_EQ(Cellos({"run", "--", "true"}).status, 0);
   const std::string id = OnlyRun();

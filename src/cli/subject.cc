@@ -17,7 +17,8 @@ bool Exists(const std::string& path) {
   return ::stat(path.c_str(), &status) == 0;
 }
 
-// This machine's own key, for a run of its own state; the run may be older than the key, so none is no error.
+// This machine's own keys, for a run of its own state: the present one, and those that older runs were sealed with. The
+// run may have come from elsewhere, so none is no error.
 void AddOwnKeys(const cell::StateDir& state, std::vector<evidence::TrustedKey>& keys) {
   auto own = evidence::LoadDeploymentKeys(state.KeysPath());
   if (!own) return;
@@ -25,6 +26,11 @@ void AddOwnKeys(const cell::StateDir& state, std::vector<evidence::TrustedKey>& 
     keys.push_back({.spki = key.spki,
                     .name = key.ed25519 ? std::optional(own->name) : std::nullopt,
                     .given_as = "this machine's own key"});
+  }
+  const auto retired = evidence::LoadRetiredKeys(state.KeysPath());
+  if (!retired) return;
+  for (const auto& key : *retired) {
+    keys.push_back({.spki = key.spki, .name = std::nullopt, .given_as = "this machine's own key, retired"});
   }
 }
 

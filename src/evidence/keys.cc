@@ -198,6 +198,17 @@ base::Result<DeploymentKeys> RotateDeploymentKeys(const std::string& keys_direct
   return GenerateIn(directory.get(), renewed);
 }
 
+base::Result<std::vector<SealingKey>> LoadRetiredKeys(const std::string& keys_directory) {
+  const base::UniqueFd directory = TRY(OpenDirectory(AT_FDCWD, keys_directory));
+  std::vector<SealingKey> found;
+  const auto retired = OpenDirectory(directory.get(), kRetired);
+  if (!retired) return found;
+  for (const sys::DirectoryEntry& entry : TRY(sys::ListDirectory(retired->get(), kMaxRetiredKeys))) {
+    TRY(Collect(retired->get(), entry.name, {entry.name.substr(0, entry.name.find('.'))}, found));
+  }
+  return found;
+}
+
 base::Result<std::vector<SealingKey>> FindSealingKeys(const std::string& keys_directory,
                                                       const std::vector<std::string>& key_ids) {
   const base::UniqueFd directory = TRY(OpenDirectory(AT_FDCWD, keys_directory));

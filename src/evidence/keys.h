@@ -60,6 +60,9 @@ base::Result<LoadedKeys> LoadOrGenerateDeploymentKeys(const std::string& keys_di
 // Moves the current keys to retired/ and makes new ones under the same name unless `options` names another.
 base::Result<DeploymentKeys> RotateDeploymentKeys(const std::string& keys_directory, const KeygenOptions& options);
 
+// All retired keys, in no order; empty when there are none.
+base::Result<std::vector<SealingKey>> LoadRetiredKeys(const std::string& keys_directory);
+
 // The private keys with exactly these key ids, in this order, from the current and the retired ones; kNotFound names the
 // first that is missing.
 base::Result<std::vector<SealingKey>> FindSealingKeys(const std::string& keys_directory,
