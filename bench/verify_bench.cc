@@ -58,15 +58,17 @@ class BenchRun {
     const evidence::DeploymentKeys keys = Must(evidence::GenerateDeploymentKeys((root_ / "keys").string(), {}));
     trusted_.push_back({.spki = keys.keys[0].spki, .name = {}, .given_as = {}});
     const base::UniqueFd directory = Must(sys::OpenAt(AT_FDCWD, path(), O_RDONLY | O_DIRECTORY));
-    event::RunLog log = Must(event::RunLog::Create(directory.get(), Must(crypto::SigningKey::Generate()),
-                                                   {.origin = evidence::OriginOf(keys.name, kRunId), .clock = &base::SystemClock()}));
+    event::RunLog log =
+        Must(event::RunLog::Create(directory.get(), Must(crypto::SigningKey::Generate()),
+                                   {.origin = evidence::OriginOf(keys.name, kRunId), .clock = &base::SystemClock()}));
     const evidence::RunFacts facts{.run_id = kRunId,
                                    .cell_id = "bench",
                                    .spec_digest = spec::CanonicalSpecHash(spec::DecodeCellDocument(kDocument)->spec),
                                    .plan_digest = crypto::PrefixedHex(crypto::Sha256Of(kPlan)),
                                    .software = {.version = "0", .binaries = {}},
                                    .machine = {}};
-    Must(log.Append(evidence::OpenedEvent(facts, keys, log.run_vkey(), base::SystemClock().Wall(), std::chrono::seconds(60))));
+    Must(log.Append(
+        evidence::OpenedEvent(facts, keys, log.run_vkey(), base::SystemClock().Wall(), std::chrono::seconds(60))));
     std::string padding(200, 'x');
     for (std::size_t i = 1; i < kEvents; ++i) Must(log.Append(MakeFlow(i, padding)));
     if (!log.Checkpoint()) std::abort();

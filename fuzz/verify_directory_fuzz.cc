@@ -16,8 +16,8 @@
 namespace {
 
 constexpr std::size_t kBlock = 512;
-constexpr const char* kNames[] = {"events.jsonl", "checkpoints",   "seal.json",      "document.json", "plan.json",
-                                  "frames",       "exports/junit", "seal.tlog-proof"};
+constexpr const char* kNames[] = {"events.jsonl", "checkpoints", "seal.json",     "document.json",
+                                  "plan.json",    "frames",      "exports/junit", "seal.tlog-proof"};
 
 void Require(bool promise) {
   if (!promise) std::abort();
@@ -29,7 +29,10 @@ std::string UstarHeader(const std::string& name, std::size_t size) {
   fmt::format("{:07o}", 0600).copy(block.data() + 100, 7);
   fmt::format("{:011o}", size).copy(block.data() + 124, 11);
   block[156] = '0';
-  std::memcpy(block.data() + 257, "ustar\0" "00", 8);
+  std::memcpy(block.data() + 257,
+              "ustar\0"
+              "00",
+              8);
   std::fill_n(block.begin() + 148, 8, ' ');
   unsigned sum = 0;
   for (const char c : block) sum += static_cast<unsigned char>(c);

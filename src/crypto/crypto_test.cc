@@ -38,7 +38,8 @@ TEST(Sha256, MatchesFips180Examples) {
   EXPECT_EQ(Hex(Sha256Of(std::string_view(""))), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   EXPECT_EQ(PrefixedHex(Sha256Of(std::string_view("abc"))),
             "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  EXPECT_EQ(Sha256().Update(std::string_view("a")).Update(std::string_view("bc")).Finish(), Sha256Of(std::string_view("abc")));
+  EXPECT_EQ(Sha256().Update(std::string_view("a")).Update(std::string_view("bc")).Finish(),
+            Sha256Of(std::string_view("abc")));
 }
 
 TEST(HmacSha256, MatchesRfc4231) {
@@ -155,7 +156,11 @@ TEST(Vkey, RoundTripsAndRefusesEveryOtherForm) {
                           "ci.example.org/other+1ca9cdc8+ATaQ8dI1KIkU6IhFvqVAe1UPtzlMSZiLtZma3zlkRZz1"}) {
     EXPECT_FALSE(ParseVkey(bad)) << bad;
   }
-  for (const char* bad : {"", "a b", "a+b", "a\xc2\xa0", "a\xe3\x80\x80" "b", "a\n", "\xff"}) EXPECT_FALSE(IsNoteKeyName(bad));
+  for (const char* bad : {"", "a b", "a+b", "a\xc2\xa0",
+                          "a\xe3\x80\x80"
+                          "b",
+                          "a\n", "\xff"})
+    EXPECT_FALSE(IsNoteKeyName(bad));
   for (const char* good : {"x", "a/b?c", "\xe6\x97\xa5", "bom\xef\xbb\xbf"}) EXPECT_TRUE(IsNoteKeyName(good));
 }
 

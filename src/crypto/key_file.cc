@@ -41,8 +41,9 @@ base::Result<> CheckPrivate(int fd, const std::string& name) {
     return base::Fail(base::ErrorKind::kInvalid, fmt::format("key file {} is not a regular file", name));
   }
   if (status.st_uid != geteuid()) {
-    return base::Fail(base::ErrorKind::kDenied,
-                      fmt::format("key file {} belongs to user {}, not to user {} who runs this", name, status.st_uid, geteuid()));
+    return base::Fail(
+        base::ErrorKind::kDenied,
+        fmt::format("key file {} belongs to user {}, not to user {} who runs this", name, status.st_uid, geteuid()));
   }
   if ((status.st_mode & 077) != 0) {
     return base::Fail(base::ErrorKind::kDenied,
@@ -74,7 +75,9 @@ base::Result<base::Bytes> ReadPkcs8(int directory, const std::string& name) {
   LockedPage page;
   const std::string_view text = TRY(ReadPrivate(directory, name, page));
   auto der = PemDecode(text, kLabel);
-  if (!der) return base::Fail(base::ErrorKind::kInvalid, fmt::format("key file {} is no PEM file with one PRIVATE KEY block", name));
+  if (!der)
+    return base::Fail(base::ErrorKind::kInvalid,
+                      fmt::format("key file {} is no PEM file with one PRIVATE KEY block", name));
   return *std::move(der);
 }
 
@@ -91,10 +94,12 @@ base::Result<> WriteAll(int fd, std::string_view content, const std::string& nam
 
 base::Result<> Store(int directory, const std::string& name, std::string_view content, mode_t mode) {
   const std::string temporary = fmt::format(".{}.{}", name, RandomHex(8));
-  const base::UniqueFd fd(openat(directory, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+  const base::UniqueFd fd(
+      openat(directory, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
   if (fd.get() < 0) return base::FailOs(errno, fmt::format("cannot make key file {} (openat)", name));
   base::Result<> done = WriteAll(fd.get(), content, name);
-  if (done && fchmod(fd.get(), mode) != 0) done = base::FailOs(errno, fmt::format("cannot set the mode of key file {} (fchmod)", name));
+  if (done && fchmod(fd.get(), mode) != 0)
+    done = base::FailOs(errno, fmt::format("cannot set the mode of key file {} (fchmod)", name));
   if (done && renameat2(directory, temporary.c_str(), directory, name.c_str(), RENAME_NOREPLACE) != 0) {
     done = base::FailOs(errno, fmt::format("cannot put key file {} in place (renameat2)", name));
   }
@@ -102,7 +107,8 @@ base::Result<> Store(int directory, const std::string& name, std::string_view co
     unlinkat(directory, temporary.c_str(), 0);
     return done;
   }
-  if (fsync(directory) != 0) return base::FailOs(errno, fmt::format("cannot sync the directory of key file {} (fsync)", name));
+  if (fsync(directory) != 0)
+    return base::FailOs(errno, fmt::format("cannot sync the directory of key file {} (fsync)", name));
   return {};
 }
 
@@ -112,7 +118,8 @@ base::Result<SigningKey> KeyFile::LoadEd25519(int directory, const std::string& 
   Wiped<base::Bytes> der{TRY(ReadPkcs8(directory, name))};
   if (der.value.size() != sizeof(kEd25519Prefix) + 32 ||
       std::memcmp(der.value.data(), kEd25519Prefix, sizeof(kEd25519Prefix)) != 0) {
-    return base::Fail(base::ErrorKind::kInvalid, fmt::format("key file {} holds no Ed25519 private key in PKCS#8 form", name));
+    return base::Fail(base::ErrorKind::kInvalid,
+                      fmt::format("key file {} holds no Ed25519 private key in PKCS#8 form", name));
   }
   return SigningKey::FromSeed(base::ByteSpan(der.value).subspan(sizeof(kEd25519Prefix)));
 }

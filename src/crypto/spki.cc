@@ -38,13 +38,13 @@ base::Result<SpkiKey> ParseSpki(base::ByteSpan der) {
   constexpr std::size_t kPrefix = sizeof(kEd25519Prefix);
   if (der.size() == kPrefix + 32 && std::ranges::equal(der.first(kPrefix), kEd25519Prefix)) {
     const auto key = CheckedPublicKey(der.subspan(kPrefix));
-    if (!key) return base::Fail(base::ErrorKind::kInvalid, "the Ed25519 public key is no canonical point of large order");
+    if (!key)
+      return base::Fail(base::ErrorKind::kInvalid, "the Ed25519 public key is no canonical point of large order");
     return SpkiOf(*key);
   }
   if (IsP256Spki(der)) {
-    return SpkiKey{.algorithm = KeyAlgorithm::kP256,
-                   .der = base::Bytes(der.begin(), der.end()),
-                   .key_id = Hex(Sha256Of(der))};
+    return SpkiKey{
+        .algorithm = KeyAlgorithm::kP256, .der = base::Bytes(der.begin(), der.end()), .key_id = Hex(Sha256Of(der))};
   }
   return base::Fail(base::ErrorKind::kInvalid,
                     "the public key is neither Ed25519 nor P-256 with an uncompressed point (SubjectPublicKeyInfo)");

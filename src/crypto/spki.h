@@ -18,16 +18,17 @@ std::string_view ToString(KeyAlgorithm algorithm);
 
 struct SpkiKey {
   KeyAlgorithm algorithm = KeyAlgorithm::kEd25519;
-  base::Bytes der;       // the SPKI itself
-  PublicKey ed25519{};   // the raw key of kEd25519, else zeros
-  std::string key_id;    // hex SHA-256 of `der`
+  base::Bytes der;      // the SPKI itself
+  PublicKey ed25519{};  // the raw key of kEd25519, else zeros
+  std::string key_id;   // hex SHA-256 of `der`
 
   // The rule of its algorithm: strict Ed25519, or P-256 with SHA-256 and strict DER.
   bool Verify(base::ByteSpan message, base::ByteSpan signature) const;
 };
 
 SpkiKey SpkiOf(const PublicKey& key);
-// Exactly one of the two forms: Ed25519 that CheckedPublicKey accepts, or P-256 with the uncompressed point; else kInvalid.
+// Exactly one of the two forms: Ed25519 that CheckedPublicKey accepts, or P-256 with the uncompressed point; else
+// kInvalid.
 base::Result<SpkiKey> ParseSpki(base::ByteSpan der);
 // From a PEM block "PUBLIC KEY".
 base::Result<SpkiKey> ParseSpkiPem(std::string_view text);

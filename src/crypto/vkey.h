@@ -29,8 +29,8 @@ struct Vkey {
 // A name that signed-note allows: UTF-8, not empty, no '+', no Unicode white space, no control character.
 bool IsNoteKeyName(std::string_view name);
 
-// Strict: hash in lower-case hex and right, base64 padded with spare bits zero, a key that CheckedPublicKey accepts, one
-// of the two types; at most 4096 bytes. kInvalid says what is wrong.
+// Strict: hash in lower-case hex and right, base64 padded with spare bits zero, a key that CheckedPublicKey accepts,
+// one of the two types; at most 4096 bytes. kInvalid says what is wrong.
 base::Result<Vkey> ParseVkey(std::string_view text);
 
 }  // namespace crypto

@@ -39,8 +39,8 @@ class Cursor {
 
 base::Result<DsseSignature> TakeSignature(Cursor& cursor) {
   std::string_view key_id, sig;
-  if (!cursor.Take("{\"keyid\":") || !cursor.TakeString(key_id) || !cursor.Take(",\"sig\":") || !cursor.TakeString(sig) ||
-      !cursor.Take("}")) {
+  if (!cursor.Take("{\"keyid\":") || !cursor.TakeString(key_id) || !cursor.Take(",\"sig\":") ||
+      !cursor.TakeString(sig) || !cursor.Take("}")) {
     return Bad("a signature is not exactly {\"keyid\":…,\"sig\":…}");
   }
   auto bytes = base::Base64Decode(sig);
@@ -68,8 +68,10 @@ base::Result<DsseEnvelope> ParseDsse(std::string_view text) {
   if (text.size() > kMaxDsseBytes) return Bad("it is longer than 64 MiB");
   Cursor cursor(text);
   std::string_view payload, type;
-  if (!cursor.Take("{\"payload\":") || !cursor.TakeString(payload)) return Bad("member payload is not first or no string");
-  if (!cursor.Take(",\"payloadType\":") || !cursor.TakeString(type)) return Bad("member payloadType is not second or no string");
+  if (!cursor.Take("{\"payload\":") || !cursor.TakeString(payload))
+    return Bad("member payload is not first or no string");
+  if (!cursor.Take(",\"payloadType\":") || !cursor.TakeString(type))
+    return Bad("member payloadType is not second or no string");
   if (!cursor.Take(",\"signatures\":[")) return Bad("member signatures is not third or no list");
   DsseEnvelope envelope{.payload_type = std::string(type)};
   if (!cursor.Take("]")) {
@@ -91,7 +93,8 @@ std::string FormatDsse(const DsseEnvelope& envelope) {
                                 base::Base64Encode(base::AsBytes(envelope.payload)), envelope.payload_type);
   for (const DsseSignature& signature : envelope.signatures) {
     if (&signature != envelope.signatures.data()) out += ',';
-    out += fmt::format("{{\"keyid\":\"{}\",\"sig\":\"{}\"}}", signature.key_id, base::Base64Encode(signature.signature));
+    out +=
+        fmt::format("{{\"keyid\":\"{}\",\"sig\":\"{}\"}}", signature.key_id, base::Base64Encode(signature.signature));
   }
   out += "]}";
   return out;

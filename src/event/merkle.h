@@ -15,7 +15,8 @@ namespace event {
 crypto::Digest LeafHash(std::string_view leaf);
 crypto::Digest NodeHash(const crypto::Digest& left, const crypto::Digest& right);
 
-// A tree that keeps only the roots of its complete subtrees: 64 hashes, whatever its size. A plain value, no allocation.
+// A tree that keeps only the roots of its complete subtrees: 64 hashes, whatever its size. A plain value, no
+// allocation.
 class MerkleTree {
  public:
   void Append(std::string_view leaf) { AppendHash(LeafHash(leaf)); }

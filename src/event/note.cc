@@ -55,7 +55,8 @@ bool VerifyCosignature(std::string_view text, base::ByteSpan signature, const cr
 
 base::Result<Note> ParseNote(std::string_view bytes) {
   if (bytes.size() > kMaxNoteBytes) return Bad("it is longer than 1 MiB");
-  if (static_cast<std::size_t>(std::ranges::count(bytes, '\n')) > kMaxNoteLines) return Bad("it has more than 100 lines");
+  if (static_cast<std::size_t>(std::ranges::count(bytes, '\n')) > kMaxNoteLines)
+    return Bad("it has more than 100 lines");
   if (HasControlCharacter(bytes)) return Bad("it has a control character");
   if (!base::IsUtf8(bytes)) return Bad("it is not UTF-8");
   const std::size_t blank = bytes.rfind("\n\n");

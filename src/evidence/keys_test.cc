@@ -10,9 +10,9 @@
 #include <fstream>
 #include <thread>
 
+#include "event/note.h"
 #include "evidence/opened.h"
 #include "evidence/verify/leaf_zero.h"
-#include "event/note.h"
 #include "sys/file.h"
 
 namespace evidence {
@@ -38,7 +38,8 @@ TEST_F(Keys, AreMadeOnTheFirstRunAndLoadedOnTheNext) {
   const auto first = LoadOrGenerateDeploymentKeys(path());
   ASSERT_TRUE(first) << first.error().message;
   EXPECT_TRUE(first->generated);
-  EXPECT_EQ(first->keys.name, "cellos.invalid/" + base::HexEncode(base::ByteSpan(first->keys.keys[0].spki.ed25519).first(8)));
+  EXPECT_EQ(first->keys.name,
+            "cellos.invalid/" + base::HexEncode(base::ByteSpan(first->keys.keys[0].spki.ed25519).first(8)));
   const auto second = LoadOrGenerateDeploymentKeys(path());
   ASSERT_TRUE(second);
   EXPECT_FALSE(second->generated);
@@ -49,7 +50,8 @@ TEST_F(Keys, AreMadeOnTheFirstRunAndLoadedOnTheNext) {
 
 TEST_F(Keys, AreNeverOverwritten) {
   ASSERT_TRUE(GenerateDeploymentKeys(path(), {.name = "ci.example/a"}));
-  for (const KeygenOptions& options : {KeygenOptions{}, KeygenOptions{.name = "ci.example/b"}, KeygenOptions{.name = "ci.example/a", .p256 = true}}) {
+  for (const KeygenOptions& options :
+       {KeygenOptions{}, KeygenOptions{.name = "ci.example/b"}, KeygenOptions{.name = "ci.example/a", .p256 = true}}) {
     const auto again = GenerateDeploymentKeys(path(), options);
     ASSERT_FALSE(again);
     EXPECT_EQ(again.error().kind, base::ErrorKind::kExists);
@@ -116,7 +118,8 @@ TEST_F(Keys, CertifyTheRunKeyOfARefusedRunWithDashes) {
   const auto keys = GenerateDeploymentKeys(path(), {});
   ASSERT_TRUE(keys);
   const RunFacts facts{.run_id = "r", .cell_id = "c", .software = {}, .machine = {}};
-  const std::string note = RunKeyCertificate(facts, *keys, "vkey", base::WallTime(std::chrono::seconds(1788264000)), std::chrono::seconds(0));
+  const std::string note = RunKeyCertificate(facts, *keys, "vkey", base::WallTime(std::chrono::seconds(1788264000)),
+                                             std::chrono::seconds(0));
   const auto certificate = ParseCertificate(note);
   ASSERT_TRUE(certificate) << certificate.error().message;
   EXPECT_EQ(certificate->spec_digest, "-");

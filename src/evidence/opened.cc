@@ -53,15 +53,16 @@ std::string RunKeyCertificate(const RunFacts& facts, const DeploymentKeys& keys,
   // A time to live near the end of what clocks can say must not wrap.
   constexpr std::chrono::seconds kLongest = std::chrono::hours(24) * 365 * 1000;
   const base::WallTime until = now + std::min(ttl, kLongest) + kCertificateSlack;
-  const std::string text = fmt::format(
-      "{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n", kCertificateHeader, OriginOf(keys.name, facts.run_id), run_vkey,
-      facts.spec_digest.value_or("-"), facts.plan_digest.value_or("-"),
-      crypto::PrefixedHex(crypto::Sha256Of(DeploymentKeysJson(keys))), base::FormatSeconds(now), base::FormatSeconds(until));
+  const std::string text =
+      fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n", kCertificateHeader, OriginOf(keys.name, facts.run_id), run_vkey,
+                  facts.spec_digest.value_or("-"), facts.plan_digest.value_or("-"),
+                  crypto::PrefixedHex(crypto::Sha256Of(DeploymentKeysJson(keys))), base::FormatSeconds(now),
+                  base::FormatSeconds(until));
   return event::SignNote(text, keys.name, keys.note_key());
 }
 
-event::Draft OpenedEvent(const RunFacts& facts, const DeploymentKeys& keys, std::string_view run_vkey, base::WallTime now,
-                         std::chrono::seconds ttl) {
+event::Draft OpenedEvent(const RunFacts& facts, const DeploymentKeys& keys, std::string_view run_vkey,
+                         base::WallTime now, std::chrono::seconds ttl) {
   event::Object data;
   data.Add("cellId", facts.cell_id);
   data.Add("certificate", RunKeyCertificate(facts, keys, run_vkey, now, ttl));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Leaf 0 of a run log: what the run is, which keys will seal it, and the certificate of its run key (evidence.md §2, §4).
+// Leaf 0 of a run log: what the run is, which keys will seal it, and the certificate of its run key (evidence.md §2,
+// §4).
 #pragma once
 
 #include <chrono>
@@ -42,8 +43,8 @@ std::string RunKeyCertificate(const RunFacts& facts, const DeploymentKeys& keys,
                               base::WallTime now, std::chrono::seconds ttl);
 
 // The draft of leaf 0, certificate included. Append it first.
-event::Draft OpenedEvent(const RunFacts& facts, const DeploymentKeys& keys, std::string_view run_vkey, base::WallTime now,
-                         std::chrono::seconds ttl);
+event::Draft OpenedEvent(const RunFacts& facts, const DeploymentKeys& keys, std::string_view run_vkey,
+                         base::WallTime now, std::chrono::seconds ttl);
 
 // JCS texts shared with the seal.
 std::string SoftwareJson(const Software& software);
@@ -51,8 +52,9 @@ std::string MachineJson(const Machine& machine);
 std::string DeploymentKeysJson(const DeploymentKeys& keys);
 
 // Hex SHA-256 of each open binary (name, descriptor at any offset). `cache_directory` (open, or -1) keeps digests by
-// device, inode, size, mtime and ctime, so that a start reads no binary twice; a cache that can't be used costs only time.
-base::Result<std::map<std::string, std::string>> DigestBinaries(const std::vector<std::pair<std::string, int>>& binaries,
-                                                                int cache_directory);
+// device, inode, size, mtime and ctime, so that a start reads no binary twice; a cache that can't be used costs only
+// time.
+base::Result<std::map<std::string, std::string>> DigestBinaries(
+    const std::vector<std::pair<std::string, int>>& binaries, int cache_directory);
 
 }  // namespace evidence

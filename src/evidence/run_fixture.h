@@ -90,10 +90,13 @@ class RunFixture : public ::testing::Test {
     return leaf.value_or(0);
   }
 
-  event::CellRef Cell() const { return {.cell_id = "cell-t", .spec_id = "cell-t", .run_id = kRunId, .correlation = {}}; }
+  event::CellRef Cell() const {
+    return {.cell_id = "cell-t", .spec_id = "cell-t", .run_id = kRunId, .correlation = {}};
+  }
 
   void OpenCoverage() {
-    for (const event::Observer observer : {event::Observer::kSupervisor, event::Observer::kInit, event::Observer::kLog}) {
+    for (const event::Observer observer :
+         {event::Observer::kSupervisor, event::Observer::kInit, event::Observer::kLog}) {
       const auto leaf = Append(event::CoverageOpenedEvent(Cell(), observer, "cell", {"everything"}));
       closing_.coverage.push_back({.source = observer, .scope = "cell", .from = leaf, .to = 0, .holes = {}});
     }

@@ -110,7 +110,9 @@ std::string SecretsJson(const std::vector<SecretLeaves>& secrets) {
   std::vector<std::string> rows;
   for (const SecretLeaves& secret : secrets) {
     event::Object row;
-    row.AddOrNull("deliveredAt", secret.delivered_at).Add("name", secret.name).AddOrNull("revokedAt", secret.revoked_at);
+    row.AddOrNull("deliveredAt", secret.delivered_at)
+        .Add("name", secret.name)
+        .AddOrNull("revokedAt", secret.revoked_at);
     rows.push_back(row.Take());
   }
   return event::ArrayOfRaw(rows);
@@ -192,7 +194,8 @@ bool IsComplete(const std::vector<std::string>& required, const event::Closing& 
   }
   std::vector<IntervalRow> coverage;
   for (const event::CoverageRow& row : closing.coverage) {
-    coverage.push_back({.source = std::string(event::ToString(row.source)), .holes = std::vector<HoleRow>(row.holes.size())});
+    coverage.push_back(
+        {.source = std::string(event::ToString(row.source)), .holes = std::vector<HoleRow>(row.holes.size())});
   }
   return IsComplete(required, sources, coverage);
 }

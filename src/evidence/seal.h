@@ -56,18 +56,18 @@ struct SealStatement {
 // directory. `keys` are those of leaf 0, in its order. kExists when there is a seal already.
 base::Result<> WriteSeal(int run_directory, const SealStatement& statement, const std::vector<SealingKey>& keys);
 
-// True when each of `required` stands exactly once in sources and once in coverage, nothing was lost and no interval has
-// a hole (evidence.md §5).
+// True when each of `required` stands exactly once in sources and once in coverage, nothing was lost and no interval
+// has a hole (evidence.md §5).
 bool IsComplete(const std::vector<std::string>& required, const event::Closing& closing);
 bool IsComplete(const std::vector<std::string>& required, const std::vector<SourceRow>& sources,
                 const std::vector<IntervalRow>& coverage);
 
 // What the supervisor knows at the end, after `closing` was appended and covered by a checkpoint.
 struct RunEnd {
-  const event::RunLog* log = nullptr;          // not owned; still open
-  event::Closing closing;                      // as appended
-  std::vector<std::string> required_sources;   // of the plan; of a refused run spec::RequiredSourcesOfRefusal()
-  std::optional<event::LeafIndex> controls;    // leaf of effective_controls
+  const event::RunLog* log = nullptr;         // not owned; still open
+  event::Closing closing;                     // as appended
+  std::vector<std::string> required_sources;  // of the plan; of a refused run spec::RequiredSourcesOfRefusal()
+  std::optional<event::LeafIndex> controls;   // leaf of effective_controls
   std::string backend = "native";
   FindingCounts findings;
   std::vector<SecretLeaves> secrets;

@@ -50,7 +50,8 @@ TEST_F(RunFixture, AContradictionIsToldBeforeIncompleteness) {
 TEST_F(RunFixture, ASealIsNeverWrittenTwice) {
   WholeRun();
   const std::string before = ReadText(File("seal.json"));
-  const auto again = WriteSeal(directory_.get(), {.outcome_json = "{}", .software_json = "{}", .machine_json = "{}"}, keys_->keys);
+  const auto again =
+      WriteSeal(directory_.get(), {.outcome_json = "{}", .software_json = "{}", .machine_json = "{}"}, keys_->keys);
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().kind, base::ErrorKind::kExists);
   EXPECT_EQ(ReadText(File("seal.json")), before);
@@ -193,7 +194,8 @@ TEST_F(RunFixture, AFindingBehindTheEndOfItsWitnessIsInvalid) {
   Append(event::FindingEvent(Cell(), event::Verdict::kGap, "rule", {1}, "text"));
   ASSERT_TRUE(log_->Checkpoint());
   EXPECT_EQ(Verify().verdict, Verdict::kIncomplete) << Verify().ToText();
-  Append(event::CoverageClosedEvent(Cell(), event::Observer::kWitness, "cell", opened, {}, log_->CountersOf(event::Observer::kWitness)));
+  Append(event::CoverageClosedEvent(Cell(), event::Observer::kWitness, "cell", opened, {},
+                                    log_->CountersOf(event::Observer::kWitness)));
   Append(event::FindingEvent(Cell(), event::Verdict::kGap, "rule", {1}, "text"));
   ASSERT_TRUE(log_->Checkpoint());
   EXPECT_EQ(Verify().verdict, Verdict::kInvalid);
@@ -231,7 +233,9 @@ TEST_F(RunFixture, IsShownWithHostileTextEscapedAndTheTailMarked) {
   Open();
   OpenCoverage();
   event::Draft hostile = SecretEvent(event::kSecretDenied);
-  hostile.data = R"({"cellId":"cell-t","name":"a\u001b[31mb)" "\xe2\x80\xae" R"(c","runId":"run-fixture"})";
+  hostile.data = R"({"cellId":"cell-t","name":"a\u001b[31mb)"
+                 "\xe2\x80\xae"
+                 R"(c","runId":"run-fixture"})";
   Append(hostile);
   ASSERT_TRUE(log_->Checkpoint());
   Append(SecretEvent(event::kSecretDelivered));

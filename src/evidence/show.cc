@@ -22,9 +22,9 @@ constexpr std::size_t kMaxValue = 80;
 constexpr std::size_t kMaxLine = 240;
 
 // Members of data that every event repeats, or that are of no use in one line.
-constexpr std::array<std::string_view, 12> kLeftOut = {"cellId",     "certificate", "correlation",   "cites",
-                                                       "coverage",   "covers",      "deploymentKeys", "frameSha256",
-                                                       "runId",      "schemaVersion", "sources",      "specId"};
+constexpr std::array<std::string_view, 12> kLeftOut = {"cellId",   "certificate",   "correlation",    "cites",
+                                                       "coverage", "covers",        "deploymentKeys", "frameSha256",
+                                                       "runId",    "schemaVersion", "sources",        "specId"};
 
 // "name=value" of the scalars of data; lists and objects are told by their size only.
 std::string Summary(const JcsScanner& leaf) {
@@ -35,7 +35,8 @@ std::string Summary(const JcsScanner& leaf) {
     if (const auto text = StringOf(member.value)) {
       value = *text;
     } else if (IsArray(member.value) || IsObject(member.value)) {
-      value = member.value.size() <= kMaxValue ? std::string(member.value) : fmt::format("({} bytes)", member.value.size());
+      value =
+          member.value.size() <= kMaxValue ? std::string(member.value) : fmt::format("({} bytes)", member.value.size());
     } else {
       value = member.value;
     }
@@ -54,8 +55,11 @@ std::string LineOf(std::uint64_t index, const Line& line, JcsScanner& leaf, bool
   std::string_view type = text("type");
   if (type.starts_with(kTypePrefix)) type.remove_prefix(kTypePrefix.size());
   const std::string_view time = text("time");
-  const std::string_view claimed = text("lane") == "witnessed" ? "" : text("lane") == "claimed" ? " claims" : " derives";
-  return fmt::format("  {:>6}  {}  {}{}  {}{}{}\n", index, base::Escape(time.size() == 24 ? time.substr(11, 12) : time, 30),
+  const std::string_view claimed = text("lane") == "witnessed" ? ""
+                                   : text("lane") == "claimed" ? " claims"
+                                                               : " derives";
+  return fmt::format("  {:>6}  {}  {}{}  {}{}{}\n", index,
+                     base::Escape(time.size() == 24 ? time.substr(11, 12) : time, 30),
                      base::Escape(text("observer"), 20), claimed, base::Escape(type, 80), Summary(leaf), mark);
 }
 
@@ -67,7 +71,8 @@ base::Result<> ShowRun(const std::string& path, const Report& report, const Show
   const RunFiles files = TRY(RunFiles::Open(path));
   const auto events = TRY(files.Find("events.jsonl"));
   if (!events) return base::Fail(base::ErrorKind::kNotFound, "the run has no events.jsonl");
-  const std::uint64_t proven = report.verdict == Verdict::kInvalid || report.verdict == Verdict::kUsage ? 0 : report.proven;
+  const std::uint64_t proven =
+      report.verdict == Verdict::kInvalid || report.verdict == Verdict::kUsage ? 0 : report.proven;
   write("events:\n");
   LineReader lines(*events, event::kMaxLeafBytes);
   JcsScanner leaf;

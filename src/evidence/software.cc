@@ -39,7 +39,8 @@ std::optional<std::string> Cached(int directory, const std::string& file, const 
   return digest;
 }
 
-base::Result<> Remember(int directory, const std::string& file, const std::string& identity, const std::string& digest) {
+base::Result<> Remember(int directory, const std::string& file, const std::string& identity,
+                        const std::string& digest) {
   const std::string temporary = fmt::format(".{}.{}", file, crypto::RandomHex(8));
   {
     const base::UniqueFd fd = TRY(sys::OpenAt(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
@@ -50,8 +51,8 @@ base::Result<> Remember(int directory, const std::string& file, const std::strin
 
 }  // namespace
 
-base::Result<std::map<std::string, std::string>> DigestBinaries(const std::vector<std::pair<std::string, int>>& binaries,
-                                                                int cache_directory) {
+base::Result<std::map<std::string, std::string>> DigestBinaries(
+    const std::vector<std::pair<std::string, int>>& binaries, int cache_directory) {
   std::map<std::string, std::string> digests;
   for (const auto& [name, fd] : binaries) {
     const struct stat status = TRY(sys::Fstat(fd));

@@ -16,13 +16,15 @@ namespace {
 constexpr std::size_t kMaxRows = 4096;
 
 constexpr std::string_view kReasonCodes[] = {
-    "completed",     "signal_killed", "timeout",         "ttl_exceeded",      "filter_killed",
-    "oom",           "revoked",       "gate_failed",     "agent_silenced",    "init_crashed",
-    "vmm_crashed",   "interrupted",   "evidence_failed", "start_failed",      "boot_failed",
-    "refused",       "cut",           "command_not_found", "command_not_executable",
+    "completed",   "signal_killed", "timeout",           "ttl_exceeded",           "filter_killed",
+    "oom",         "revoked",       "gate_failed",       "agent_silenced",         "init_crashed",
+    "vmm_crashed", "interrupted",   "evidence_failed",   "start_failed",           "boot_failed",
+    "refused",     "cut",           "command_not_found", "command_not_executable",
 };
 
-std::unexpected<base::Error> Bad(std::string message) { return base::Fail(base::ErrorKind::kInvalid, std::move(message)); }
+std::unexpected<base::Error> Bad(std::string message) {
+  return base::Fail(base::ErrorKind::kInvalid, std::move(message));
+}
 
 base::Result<std::uint64_t> UintMember(std::string_view object, std::string_view name) {
   const auto value = UintOf(FindMember(object, name));

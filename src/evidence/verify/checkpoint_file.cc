@@ -47,9 +47,9 @@ std::optional<Opened> OpenRunNote(std::string_view text, const crypto::Vkey& key
 
 // What stands between two notes' beginnings.
 struct CheckpointFile::RawNote {
-  std::string text;      // without the blank line that ends it
-  bool ended = false;    // that blank line is there
-  bool oversize = false; // longer than any note; `text` is its start
+  std::string text;       // without the blank line that ends it
+  bool ended = false;     // that blank line is there
+  bool oversize = false;  // longer than any note; `text` is its start
 };
 
 CheckpointFile::CheckpointFile(const FileView& file, const crypto::Vkey& run_key, TornNote torn)
@@ -87,7 +87,8 @@ base::Result<> CheckpointFile::CheckIsLast(const RawNote& raw, std::string_view 
   if (TRY(TakeNote())) return refuse(", and it is not the last");
   for (std::size_t at = raw.text.find('\n'); at != std::string::npos; at = raw.text.find('\n', at + 1)) {
     std::string unused;
-    if (OpenRunNote(std::string_view(raw.text).substr(at + 1), run_key_, unused)) return refuse(", and a good note follows it");
+    if (OpenRunNote(std::string_view(raw.text).substr(at + 1), run_key_, unused))
+      return refuse(", and a good note follows it");
   }
   return {};
 }
@@ -99,13 +100,14 @@ base::Result<std::optional<Checkpoint>> CheckpointFile::Judge(const RawNote& raw
   const auto parsed = opened ? event::ParseCheckpointText(opened->note.text) : base::Result<event::CheckpointText>();
   if (opened && !parsed) return Invalid(fmt::format("checkpoints, note {}: {}", index_, parsed.error().message));
   if (opened && parsed->origin != run_key_.name) {
-    return Invalid(fmt::format("checkpoints, note {}: its origin should be {}, found {}", index_, base::Escape(run_key_.name),
-                               base::Escape(parsed->origin)));
+    return Invalid(fmt::format("checkpoints, note {}: its origin should be {}, found {}", index_,
+                               base::Escape(run_key_.name), base::Escape(parsed->origin)));
   }
   if (opened && previous_ && parsed->size <= previous_->size) {
     const bool fork = parsed->size == previous_->size && parsed->root != previous_->root;
-    return Invalid(fmt::format("checkpoints, note {}: size {} does not grow from {}{}", index_, parsed->size, previous_->size,
-                               fork ? fmt::format("; two roots of one size prove a fork:\n{}\n{}", previous_->note, raw.text) : ""));
+    return Invalid(fmt::format(
+        "checkpoints, note {}: size {} does not grow from {}{}", index_, parsed->size, previous_->size,
+        fork ? fmt::format("; two roots of one size prove a fork:\n{}\n{}", previous_->note, raw.text) : ""));
   }
   if (!opened || !raw.ended) {
     if (opened) fault = "the blank line behind it is missing";

@@ -32,7 +32,9 @@ base::Result<FrameReader::Entry> FrameReader::TakeEntry() {
     position_ = file_->size();
     return Entry{};
   }
-  Entry entry{.index = LittleEndian({head.data(), 8}), .offset = position_ + kHeadBytes, .length = LittleEndian({head.data() + 8, 4})};
+  Entry entry{.index = LittleEndian({head.data(), 8}),
+              .offset = position_ + kHeadBytes,
+              .length = LittleEndian({head.data() + 8, 4})};
   const std::uint64_t left = file_->size() - entry.offset;
   entry.whole = entry.length <= left;
   position_ = entry.offset + std::min(entry.length, left);
@@ -47,7 +49,8 @@ base::Result<crypto::Digest> FrameReader::DigestFrame(const Entry& entry) const 
     const std::size_t got = TRY(file_->ReadAt(entry.offset + done, std::span(buffer).first(wanted)));
     const std::string_view piece(buffer.data(), got);
     if (done == 0) {
-      const bool fits = got >= kFrameHeaderBytes && LittleEndian(piece.substr(0, kFrameHeaderBytes)) == entry.length - kFrameHeaderBytes;
+      const bool fits = got >= kFrameHeaderBytes &&
+                        LittleEndian(piece.substr(0, kFrameHeaderBytes)) == entry.length - kFrameHeaderBytes;
       if (!fits) return Bad(fmt::format("the header of the frame of leaf {} does not give its length", entry.index));
     }
     hash.Update(piece);
@@ -70,7 +73,8 @@ base::Result<> FrameReader::Expect(std::uint64_t index, std::string_view frame_s
     ++missing_;
     return {};
   }
-  if (entry.index != index) return Bad(fmt::format("the next frame should be that of leaf {}, found {}", index, entry.index));
+  if (entry.index != index)
+    return Bad(fmt::format("the next frame should be that of leaf {}, found {}", index, entry.index));
   const std::string found = crypto::Hex(TRY(DigestFrame(entry)));
   if (found != frame_sha256) {
     return Bad(fmt::format("SHA-256 of the frame of leaf {} should be {}, found {}", index, frame_sha256, found));

@@ -21,7 +21,8 @@ class FrameReader {
 
   // The frame of claimed leaf `index` must come next and have this SHA-256 (hex). kInvalid says what is wrong.
   base::Result<> Expect(std::uint64_t index, std::string_view frame_sha256);
-  // All claimed leaves below `proven` were expected: nothing of them is left, and of others only where frames may be cut.
+  // All claimed leaves below `proven` were expected: nothing of them is left, and of others only where frames may be
+  // cut.
   base::Result<> Finish(std::uint64_t proven);
 
   std::uint64_t found() const { return found_; }

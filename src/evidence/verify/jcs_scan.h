@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading of canonical JSON in place: one pass, no recursion, no tree. First JcsScanner judges the bytes, then the small
-// walkers step through spans of bytes that it accepted.
+// Reading of canonical JSON in place: one pass, no recursion, no tree. First JcsScanner judges the bytes, then the
+// small walkers step through spans of bytes that it accepted.
 #pragma once
 
 #include <array>

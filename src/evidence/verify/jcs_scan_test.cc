@@ -11,8 +11,9 @@ namespace evidence {
 namespace {
 
 TEST(JcsScanner, AgreesWithTheJsonRoomOnEveryOneByteChange) {
-  const std::string good = "{\"\":[],\"a\":{\"b\":[1,-2,{},\"\\u0001\\n\\\"\"],\"\xc3\xa9\":null},\"data\":{\"x\":18446744073709551615,"
-                           "\"\xf0\x90\x80\x80\":true,\"\xef\xbf\xbd\":false}}";
+  const std::string good =
+      "{\"\":[],\"a\":{\"b\":[1,-2,{},\"\\u0001\\n\\\"\"],\"\xc3\xa9\":null},\"data\":{\"x\":18446744073709551615,"
+      "\"\xf0\x90\x80\x80\":true,\"\xef\xbf\xbd\":false}}";
   JcsScanner scanner;
   ASSERT_TRUE(scanner.Scan(good));
   for (std::size_t i = 0; i < good.size(); ++i) {
@@ -29,7 +30,9 @@ TEST(JcsScanner, AgreesWithTheJsonRoomOnEveryOneByteChange) {
 }
 
 TEST(JcsScanner, CountsLevelsFromTheOutermostObject) {
-  const auto nested = [](std::size_t arrays) { return "{\"a\":" + std::string(arrays, '[') + std::string(arrays, ']') + "}"; };
+  const auto nested = [](std::size_t arrays) {
+    return "{\"a\":" + std::string(arrays, '[') + std::string(arrays, ']') + "}";
+  };
   JcsScanner scanner;
   EXPECT_TRUE(scanner.Scan(nested(31)));
   EXPECT_FALSE(scanner.Scan(nested(32)));
@@ -50,18 +53,21 @@ TEST(JcsScanner, RecordsTheMembersOfTheEventAndOfItsData) {
 
 TEST(TextForms, AcceptOnlyRealMomentsAndRandomIds) {
   EXPECT_TRUE(IsMillisTime("2024-02-29T23:59:59.999Z"));
-  for (const char* bad : {"2023-02-29T00:00:00.000Z", "2024-02-30T00:00:00.000Z", "2024-01-01T24:00:00.000Z", "2024-01-01T00:00:60.000Z",
-                          "2024-01-01T00:00:00Z", "2024-01-01T00:00:00.000", "2024-01-01T00:00:00.0000Z", "2024-01-01 00:00:00.000Z",
-                          "2024-13-01T00:00:00.000Z", "2024-00-01T00:00:00.000Z", ""}) {
+  for (const char* bad :
+       {"2023-02-29T00:00:00.000Z", "2024-02-30T00:00:00.000Z", "2024-01-01T24:00:00.000Z", "2024-01-01T00:00:60.000Z",
+        "2024-01-01T00:00:00Z", "2024-01-01T00:00:00.000", "2024-01-01T00:00:00.0000Z", "2024-01-01 00:00:00.000Z",
+        "2024-13-01T00:00:00.000Z", "2024-00-01T00:00:00.000Z", ""}) {
     EXPECT_FALSE(IsMillisTime(bad)) << bad;
   }
   EXPECT_TRUE(EndsInUuid4("urn:cellos:event:973e0279-7335-40dd-a39e-992c2c635b76"));
-  for (const char* bad : {"973e0279-7335-10dd-a39e-992c2c635b76", "973e0279-7335-40dd-c39e-992c2c635b76", "973E0279-7335-40dd-a39e-992c2c635b76",
-                          "973e0279-7335-40dd-a39e-992c2c635b76x", "73e0279-7335-40dd-a39e-992c2c635b76"}) {
+  for (const char* bad : {"973e0279-7335-10dd-a39e-992c2c635b76", "973e0279-7335-40dd-c39e-992c2c635b76",
+                          "973E0279-7335-40dd-a39e-992c2c635b76", "973e0279-7335-40dd-a39e-992c2c635b76x",
+                          "73e0279-7335-40dd-a39e-992c2c635b76"}) {
     EXPECT_FALSE(EndsInUuid4(bad)) << bad;
   }
   EXPECT_TRUE(IsRunId(std::string(128, 'a')));
-  for (const std::string& bad : {std::string(), std::string(129, 'a'), std::string(".a"), std::string("a/b"), std::string("a\n")}) {
+  for (const std::string& bad :
+       {std::string(), std::string(129, 'a'), std::string(".a"), std::string("a/b"), std::string("a\n")}) {
     EXPECT_FALSE(IsRunId(bad));
   }
 }

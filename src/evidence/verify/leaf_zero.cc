@@ -32,7 +32,8 @@ base::Result<std::optional<std::string>> DigestMember(const JcsScanner& leaf, st
   const std::string_view value = leaf.FindData(name);
   if (IsNull(value)) return std::nullopt;
   const auto text = PlainStringOf(value);
-  if (!text || !IsPrefixedDigest(*text)) return Bad(fmt::format("data.{} is neither null nor sha256:<64 hex digits>", name));
+  if (!text || !IsPrefixedDigest(*text))
+    return Bad(fmt::format("data.{} is neither null nor sha256:<64 hex digits>", name));
   return std::string(*text);
 }
 
@@ -145,7 +146,8 @@ base::Result<Certificate> ParseCertificate(std::string_view bytes) {
   }
   if (lines.size() != 8) return bad(fmt::format("it has {} text lines, not 8", lines.size()));
   if (lines[0] != "cellos run-key v1") return bad("its first line is not \"cellos run-key v1\"");
-  if (!IsDigestOrDash(lines[3]) || !IsDigestOrDash(lines[4])) return bad("a digest is neither sha256:<64 hex digits> nor -");
+  if (!IsDigestOrDash(lines[3]) || !IsDigestOrDash(lines[4]))
+    return bad("a digest is neither sha256:<64 hex digits> nor -");
   if (!IsPrefixedDigest(lines[5])) return bad("the digest of deploymentKeys is no sha256:<64 hex digits>");
   if (!IsSecondsTime(lines[6]) || !IsSecondsTime(lines[7])) return bad("a time is not RFC 3339 in seconds with Z");
   return Certificate{.origin = std::string(lines[1]),
@@ -187,7 +189,8 @@ base::Result<std::size_t> CheckCertificate(const LeafZero& zero) {
     if (vkey.id() != certificate.signer_id) continue;
     if (crypto::VerifyEd25519(key.ed25519, base::AsBytes(certificate.text), certificate.signature)) return i;
   }
-  return base::Fail(base::ErrorKind::kInvalid, "certificate: its signature is by none of data.deploymentKeys, or does not hold");
+  return base::Fail(base::ErrorKind::kInvalid,
+                    "certificate: its signature is by none of data.deploymentKeys, or does not hold");
 }
 
 std::string CertificateTimeWarning(const LeafZero& zero) {

@@ -33,13 +33,14 @@ struct Certificate {
   std::string origin, run_vkey, spec_digest, plan_digest, keys_digest, not_before, not_after;
   std::string signer_name;
   std::uint32_t signer_id = 0;
-  std::string text;        // what is signed
-  base::Bytes signature;   // 64 bytes where it can hold
+  std::string text;       // what is signed
+  base::Bytes signature;  // 64 bytes where it can hold
 };
 // Form only: exactly one signature line, eight text lines, digests or "-", real times.
 base::Result<Certificate> ParseCertificate(std::string_view note);
 
-// The index in `deployment_keys` of the key that signed leaf 0's certificate; kInvalid when anything of the two differs.
+// The index in `deployment_keys` of the key that signed leaf 0's certificate; kInvalid when anything of the two
+// differs.
 base::Result<std::size_t> CheckCertificate(const LeafZero& zero);
 // What is odd about the certificate's times; empty when nothing is. No trusted clock exists to judge them by.
 std::string CertificateTimeWarning(const LeafZero& zero);

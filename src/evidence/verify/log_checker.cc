@@ -17,7 +17,9 @@ constexpr std::string_view kFamily = "dev.cellos.events.cell.evidence_log.";
 constexpr std::size_t kFirstContradictions = 20;
 constexpr std::size_t kSequenceDigits = 20;
 
-std::unexpected<base::Error> Bad(std::string message) { return base::Fail(base::ErrorKind::kInvalid, std::move(message)); }
+std::unexpected<base::Error> Bad(std::string message) {
+  return base::Fail(base::ErrorKind::kInvalid, std::move(message));
+}
 
 bool IsSequenceOf(std::string_view text, std::uint64_t index) {
   if (text.size() != kSequenceDigits) return false;
@@ -45,15 +47,20 @@ base::Result<> LogChecker::ReadEnvelope(Envelope& envelope) const {
   const struct {
     std::string_view name;
     std::string_view& slot;
-  } slots[] = {{"boottimens", envelope.boottimens}, {"id", envelope.id},
-               {"lane", envelope.lane},             {"observer", envelope.observer},
-               {"sequence", envelope.sequence},     {"source", envelope.source},
-               {"specversion", envelope.specversion}, {"time", envelope.time},
+  } slots[] = {{"boottimens", envelope.boottimens},
+               {"id", envelope.id},
+               {"lane", envelope.lane},
+               {"observer", envelope.observer},
+               {"sequence", envelope.sequence},
+               {"source", envelope.source},
+               {"specversion", envelope.specversion},
+               {"time", envelope.time},
                {"type", envelope.type}};
   // Members and slots are both sorted.
   const auto* slot = std::begin(slots);
   for (const JsonMember& member : leaf_.members()) {
-    if (IsNull(member.value)) return Bad(fmt::format("{} is null; what has no value is left out", base::Escape(member.name, 40)));
+    if (IsNull(member.value))
+      return Bad(fmt::format("{} is null; what has no value is left out", base::Escape(member.name, 40)));
     while (slot != std::end(slots) && slot->name < member.name) ++slot;
     if (slot == std::end(slots) || slot->name != member.name) continue;
     slot->slot = PlainStringOf(member.value).value_or(std::string_view());
@@ -65,7 +72,8 @@ base::Result<> LogChecker::ReadEnvelope(Envelope& envelope) const {
 }
 
 base::Result<> LogChecker::CheckEnvelope(std::uint64_t index, const Envelope& envelope, LeafFacts& facts) {
-  if (envelope.specversion != "1.0") return Bad(fmt::format("specversion should be 1.0, found {}", base::Escape(envelope.specversion, 20)));
+  if (envelope.specversion != "1.0")
+    return Bad(fmt::format("specversion should be 1.0, found {}", base::Escape(envelope.specversion, 20)));
   if (!IsSequenceOf(envelope.sequence, index)) {
     return Bad(fmt::format("sequence should be {:020}, found {}", index, base::Escape(envelope.sequence, 40)));
   }
@@ -73,13 +81,14 @@ base::Result<> LogChecker::CheckEnvelope(std::uint64_t index, const Envelope& en
   if (!observer) return Bad(fmt::format("\"{}\" is no observer", base::Escape(envelope.observer, 40)));
   const auto lane = LaneOfName(envelope.lane);
   if (!lane || *lane != event::LaneOf(*observer)) {
-    return Bad(fmt::format("lane of {} should be {}, found {}", envelope.observer, event::ToString(event::LaneOf(*observer)),
-                           base::Escape(envelope.lane, 20)));
+    return Bad(fmt::format("lane of {} should be {}, found {}", envelope.observer,
+                           event::ToString(event::LaneOf(*observer)), base::Escape(envelope.lane, 20)));
   }
   const auto boot = UintOf(envelope.boottimens);
   if (!boot) return Bad("boottimens is no decimal string");
   std::uint64_t& last = last_boot_[static_cast<std::size_t>(*observer)];
-  if (*boot < last) return Bad(fmt::format("boottimens of {} runs backwards: {} after {}", envelope.observer, *boot, last));
+  if (*boot < last)
+    return Bad(fmt::format("boottimens of {} runs backwards: {} after {}", envelope.observer, *boot, last));
   last = boot_ = *boot;
   if (!EndsInUuid4(envelope.id)) return Bad("id does not end in a random UUID (version 4)");
   if (!IsMillisTime(envelope.time)) return Bad("time is not RFC 3339 with milliseconds and Z");
@@ -104,7 +113,8 @@ base::Result<> LogChecker::CheckCites(std::uint64_t index) const {
   std::size_t count = 0;
   for (std::string_view cite; cites.Next(cite); ++count) {
     const auto leaf = UintOf(cite);
-    if (!leaf || *leaf >= index) return Bad(fmt::format("a derived event cites {}, which is no earlier leaf", base::Escape(cite, 40)));
+    if (!leaf || *leaf >= index)
+      return Bad(fmt::format("a derived event cites {}, which is no earlier leaf", base::Escape(cite, 40)));
   }
   if (count == 0) return Bad("a derived event cites nothing");
   return {};
@@ -127,7 +137,8 @@ base::Result<> LogChecker::OnCoverageOpened(std::uint64_t index) {
     if (!IsString(each)) return Bad("coverage_opened covers something that is no string");
   }
   if (FindInterval(*observer) != nullptr) return Bad(fmt::format("{} opens a second scope", *name));
-  summary_.coverage.push_back({.observer = *observer, .scope = *std::move(scope), .opened = index, .opened_boot = boot_});
+  summary_.coverage.push_back(
+      {.observer = *observer, .scope = *std::move(scope), .opened = index, .opened_boot = boot_});
   return {};
 }
 
@@ -137,14 +148,14 @@ base::Result<> LogChecker::OnCoverageClosed(std::uint64_t index) {
   Interval* const interval = observer ? FindInterval(*observer) : nullptr;
   if (interval == nullptr || interval->closed) return Bad("coverage_closed of an observer whose interval is not open");
   if (StringOf(leaf_.FindData("scope")) != interval->scope || UintOf(leaf_.FindData("opened")) != interval->opened) {
-    return Bad(fmt::format("coverage_closed of {} should name scope \"{}\" and leaf {}", *name, base::Escape(interval->scope),
-                           interval->opened));
+    return Bad(fmt::format("coverage_closed of {} should name scope \"{}\" and leaf {}", *name,
+                           base::Escape(interval->scope), interval->opened));
   }
   interval->holes = TRY_WITH("coverage_closed", ParseHoles(leaf_.FindData("holes")));
   for (const HoleRow& hole : interval->holes) {
     if (hole.from < interval->opened_boot || hole.to > boot_) {
-      return Bad(fmt::format("a hole of {} from {} to {} lies outside its interval, {} to {}", *name, hole.from, hole.to,
-                             interval->opened_boot, boot_));
+      return Bad(fmt::format("a hole of {} from {} to {} lies outside its interval, {} to {}", *name, hole.from,
+                             hole.to, interval->opened_boot, boot_));
     }
   }
   interval->counts = TRY_WITH("coverage_closed", ParseCounts(leaf_.FindData("counters")));
@@ -158,7 +169,8 @@ base::Result<> LogChecker::OnFinding(std::uint64_t index, const LeafFacts& facts
     return Bad("a finding stands behind the coverage_closed of its observer");
   }
   const auto verdict = PlainStringOf(leaf_.FindData("verdict"));
-  if (!IsString(leaf_.FindData("rule")) || !IsString(leaf_.FindData("text"))) return Bad("a finding lacks rule or text");
+  if (!IsString(leaf_.FindData("rule")) || !IsString(leaf_.FindData("text")))
+    return Bad("a finding lacks rule or text");
   if (verdict == "agree") {
     ++summary_.agree;
   } else if (verdict == "gap") {
@@ -175,7 +187,8 @@ base::Result<> LogChecker::OnFinding(std::uint64_t index, const LeafFacts& facts
 
 base::Result<> LogChecker::OnClosing() {
   for (const Interval& interval : summary_.coverage) {
-    if (!interval.closed) return Bad(fmt::format("the interval of {} is not closed before closing", event::ToString(interval.observer)));
+    if (!interval.closed)
+      return Bad(fmt::format("the interval of {} is not closed before closing", event::ToString(interval.observer)));
   }
   ClosingLeaf closing;
   closing.outcome = TRY_WITH("closing", ParseOutcome(leaf_.FindData("outcome")));
@@ -211,7 +224,8 @@ base::Result<LeafFacts> LogChecker::Check(std::uint64_t index, std::string_view 
   LeafFacts facts;
   TRY(CheckEnvelope(index, envelope, facts));
   if ((facts.type == event::kLogOpened) != (index == 0)) return Bad("opened is leaf 0, and only leaf 0");
-  if (index == 0 && facts.observer != event::Observer::kSupervisor) return Bad("the observer of leaf 0 is not supervisor");
+  if (index == 0 && facts.observer != event::Observer::kSupervisor)
+    return Bad("the observer of leaf 0 is not supervisor");
   if (facts.lane == event::Lane::kClaimed) TRY(CheckClaim(facts));
   if (facts.lane == event::Lane::kDerived) TRY(CheckCites(index));
   if (facts.type.starts_with(kFamily)) TRY(CheckFamily(index, facts));

@@ -25,18 +25,18 @@ struct ClosingLeaf {
 
 // One leaf as the checker saw it: what the caller needs besides the verdict.
 struct LeafFacts {
-  std::string_view type, time;       // views of the line
-  std::string_view frame_sha256;     // hex; empty unless claimed
+  std::string_view type, time;    // views of the line
+  std::string_view frame_sha256;  // hex; empty unless claimed
   event::Observer observer{};
   event::Lane lane{};
 };
 
 struct LogSummary {
-  std::vector<Interval> coverage;    // in the order opened; at most one per observer
+  std::vector<Interval> coverage;  // in the order opened; at most one per observer
   std::optional<ClosingLeaf> closing;
   std::uint64_t agree = 0, gap = 0, contradiction = 0;
   std::vector<std::uint64_t> first_contradictions;  // at most 20
-  crypto::Sha256 contradictions;     // over their leaf indices in decimal, each with a comma behind it
+  crypto::Sha256 contradictions;                    // over their leaf indices in decimal, each with a comma behind it
   bool has_controls = false, has_cgroup_leaf = false;
   std::string first_time, last_time;
 };

@@ -56,7 +56,9 @@ class Walker {
   }
 
  private:
-  bool Faultless() const { return !walk_.checkpoint_fault && !walk_.root_fault && !walk_.leaf_fault && !walk_.frame_fault; }
+  bool Faultless() const {
+    return !walk_.checkpoint_fault && !walk_.root_fault && !walk_.leaf_fault && !walk_.frame_fault;
+  }
 
   // Keeps the first fault of a kind; an error of reading is passed on.
   base::Result<> Keep(std::optional<base::Error>& slot, base::Error error) {
@@ -65,15 +67,16 @@ class Walker {
     return {};
   }
 
-  // Reads the lines up to the checkpoint's size and has the root compared. After a fault of the root only checkpoints are
-  // looked at any more: theirs would come first.
+  // Reads the lines up to the checkpoint's size and has the root compared. After a fault of the root only checkpoints
+  // are looked at any more: theirs would come first.
   base::Result<> Reach(Checkpoint checkpoint) {
     ++walk_.checkpoints;
     while (tree_.size() < checkpoint.size && !walk_.root_fault) {
       const auto line = TRY(lines_.Next());
       if (!line || !line->ended) {
-        walk_.root_fault = Invalid(fmt::format("events.jsonl, line {} is missing or has no LF, but a checkpoint of size {} covers it",
-                                               tree_.size(), checkpoint.size));
+        walk_.root_fault =
+            Invalid(fmt::format("events.jsonl, line {} is missing or has no LF, but a checkpoint of size {} covers it",
+                                tree_.size(), checkpoint.size));
       } else {
         TRY(TakeLeaf(*line));
       }
@@ -89,8 +92,8 @@ class Walker {
     walk_.proven_bytes += line.bytes;
     if (line.too_long) {
       // Its hash can't be made in bounded memory, and no leaf is so long.
-      walk_.root_fault = Invalid(fmt::format("events.jsonl, line {} has {} bytes; a leaf has at most {}", index, line.bytes - 1,
-                                             event::kMaxLeafBytes));
+      walk_.root_fault = Invalid(fmt::format("events.jsonl, line {} has {} bytes; a leaf has at most {}", index,
+                                             line.bytes - 1, event::kMaxLeafBytes));
       return {};
     }
     tree_.Append(line.text);
@@ -103,7 +106,8 @@ class Walker {
       }
     }
     if (facts->lane == event::Lane::kClaimed && !walk_.frame_fault) {
-      if (const auto framed = frames_.Expect(index, facts->frame_sha256); !framed) return Keep(walk_.frame_fault, framed.error());
+      if (const auto framed = frames_.Expect(index, facts->frame_sha256); !framed)
+        return Keep(walk_.frame_fault, framed.error());
     }
     return {};
   }

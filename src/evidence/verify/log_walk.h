@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One pass over lines and checkpoints side by side: what is proven, whether the leaves keep the rules, what lies behind.
+// One pass over lines and checkpoints side by side: what is proven, whether the leaves keep the rules, what lies
+// behind.
 #pragma once
 
 #include <cstdint>
@@ -21,13 +22,13 @@
 namespace evidence {
 
 struct WalkInputs {
-  const FileView* events = nullptr;       // none is owned
+  const FileView* events = nullptr;  // none is owned
   const FileView* checkpoints = nullptr;
-  const FileView* frames = nullptr;       // may be null
+  const FileView* frames = nullptr;  // may be null
   const LeafZero* zero = nullptr;
   TornNote torn_note = TornNote::kForbidden;
   FrameEnd frame_end = FrameEnd::kComplete;
-  bool digest_events = false;             // whether events_digest is wanted
+  bool digest_events = false;  // whether events_digest is wanted
   // Called for every proven leaf that keeps the rules, in order; its error counts as one of the leaves.
   std::function<base::Result<>(std::uint64_t index, const LeafFacts& facts, const JcsScanner& leaf)> on_leaf;
 };
@@ -35,13 +36,13 @@ struct WalkInputs {
 // The first fault of each kind, so that they can be told in the order of evidence.md §8.
 struct LogWalk {
   std::optional<base::Error> checkpoint_fault, root_fault, leaf_fault, frame_fault;
-  std::optional<Checkpoint> last;       // newest good checkpoint: what is proven
+  std::optional<Checkpoint> last;  // newest good checkpoint: what is proven
   std::uint64_t checkpoints = 0;
-  std::string torn_note;                // told, when one was ignored
+  std::string torn_note;  // told, when one was ignored
   LogSummary summary;
-  std::uint64_t proven_bytes = 0;       // of events.jsonl
+  std::uint64_t proven_bytes = 0;  // of events.jsonl
   Tail tail;
-  crypto::Digest events_digest{};       // of the whole file; set when wanted and there was no fault
+  crypto::Digest events_digest{};  // of the whole file; set when wanted and there was no fault
   std::uint64_t frames_found = 0, frames_missing = 0;
 
   std::uint64_t proven() const { return last ? last->size : 0; }

@@ -26,7 +26,8 @@ base::Result<std::vector<std::string>> ReadRequired(std::string_view list) {
   for (std::string_view element; elements.Next(element);) {
     const auto name = PlainStringOf(element);
     if (!name || !event::ObserverOf(*name)) return Bad("requiredSources names something that is no observer");
-    if (std::ranges::find(required, *name) != required.end()) return Bad(fmt::format("requiredSources names {} twice", *name));
+    if (std::ranges::find(required, *name) != required.end())
+      return Bad(fmt::format("requiredSources names {} twice", *name));
     required.emplace_back(*name);
   }
   return required;
@@ -46,7 +47,8 @@ base::Result<PlanFile> ReadPlanFile(const RunFiles& files, const std::optional<s
   const std::string text = TRY_WITH("plan.json", file->ReadAll(kMaxPlanBytes));
   plan.present = true;
   plan.sha256 = crypto::Hex(crypto::Sha256Of(text));
-  if ("sha256:" + plan.sha256 != *plan_digest) return Bad(fmt::format("its digest should be {}, found sha256:{}", *plan_digest, plan.sha256));
+  if ("sha256:" + plan.sha256 != *plan_digest)
+    return Bad(fmt::format("its digest should be {}, found sha256:{}", *plan_digest, plan.sha256));
   JcsScanner scanner;
   if (!scanner.Scan(text, JcsScanner::Record::kNothing)) return Bad("it is not the canonical JSON of one object");
   plan.required_sources = TRY(ReadRequired(FindMember(text, "requiredSources")));

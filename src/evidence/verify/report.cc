@@ -24,8 +24,9 @@ std::string Headline(const Report& report) {
       return report.keys_given
                  ? fmt::format("UNANCHORED: consistent in itself, but none of the keys given signed it. It names: {}",
                                report.deployment_key_ids)
-                 : fmt::format("UNANCHORED: no key was given, so nothing says who made this evidence. Give --key; it names: {}",
-                               report.deployment_key_ids);
+                 : fmt::format(
+                       "UNANCHORED: no key was given, so nothing says who made this evidence. Give --key; it names: {}",
+                       report.deployment_key_ids);
     case Verdict::kContradiction:
       return fmt::format("CONTRADICTION: the evidence holds, and its witnesses disagree in {} {}", report.contradiction,
                          report.contradiction == 1 ? "finding" : "findings");
@@ -60,12 +61,14 @@ void Facts(std::string& out, const Report& report) {
   Row(out, "anchored by", report.anchored_by);
   if (report.proven > 0 && !report.proof) {
     Row(out, "proven", fmt::format("{} events, root {}", report.proven, report.root));
-    Row(out, "time", report.from.empty() ? "" : fmt::format("{} to {} by the machine's own clock", report.from, report.to));
+    Row(out, "time",
+        report.from.empty() ? "" : fmt::format("{} to {} by the machine's own clock", report.from, report.to));
   }
   Row(out, "outcome", Outcome(report));
   Row(out, "backend", report.backend);
   if (trusted && !report.proof && report.verdict != Verdict::kUsage) {
-    Row(out, "findings", fmt::format("{} agree, {} gap, {} contradiction", report.agree, report.gap, report.contradiction));
+    Row(out, "findings",
+        fmt::format("{} agree, {} gap, {} contradiction", report.agree, report.gap, report.contradiction));
     for (const std::uint64_t leaf : report.contradictions) Row(out, "", fmt::format("contradiction at leaf {}", leaf));
   }
   for (const std::string& loss : report.losses) Row(out, "incomplete", loss);
@@ -89,34 +92,50 @@ std::optional<std::string> Given(const std::string& text) {
 
 std::string_view ToString(Verdict verdict) {
   switch (verdict) {
-    case Verdict::kUsage: return "";
-    case Verdict::kInvalid: return "invalid";
-    case Verdict::kUnanchored: return "unanchored";
-    case Verdict::kContradiction: return "contradiction";
-    case Verdict::kIncomplete: return "verified, incomplete";
-    case Verdict::kVerified: return "verified";
+    case Verdict::kUsage:
+      return "";
+    case Verdict::kInvalid:
+      return "invalid";
+    case Verdict::kUnanchored:
+      return "unanchored";
+    case Verdict::kContradiction:
+      return "contradiction";
+    case Verdict::kIncomplete:
+      return "verified, incomplete";
+    case Verdict::kVerified:
+      return "verified";
   }
   return "";
 }
 
 int ExitStatus(Verdict verdict) {
   switch (verdict) {
-    case Verdict::kUsage: return 2;
-    case Verdict::kInvalid: return 1;
-    case Verdict::kUnanchored: return 5;
-    case Verdict::kContradiction: return 4;
-    case Verdict::kIncomplete: return 3;
-    case Verdict::kVerified: return 0;
+    case Verdict::kUsage:
+      return 2;
+    case Verdict::kInvalid:
+      return 1;
+    case Verdict::kUnanchored:
+      return 5;
+    case Verdict::kContradiction:
+      return 4;
+    case Verdict::kIncomplete:
+      return 3;
+    case Verdict::kVerified:
+      return 0;
   }
   return 2;
 }
 
 std::string_view ToString(Check::Result result) {
   switch (result) {
-    case Check::Result::kPassed: return "passed";
-    case Check::Result::kFailed: return "failed";
-    case Check::Result::kWarning: return "warning";
-    case Check::Result::kNotChecked: return "not checked";
+    case Check::Result::kPassed:
+      return "passed";
+    case Check::Result::kFailed:
+      return "failed";
+    case Check::Result::kWarning:
+      return "warning";
+    case Check::Result::kNotChecked:
+      return "not checked";
   }
   return "";
 }
@@ -124,7 +143,8 @@ std::string_view ToString(Check::Result result) {
 std::string Report::ToText() const {
   std::string out = Headline(*this) + "\n";
   Facts(out, *this);
-  for (const Check& check : checks) out += fmt::format("  {:<11}  {}: {}\n", ToString(check.result), check.name, Shown(check.detail));
+  for (const Check& check : checks)
+    out += fmt::format("  {:<11}  {}: {}\n", ToString(check.result), check.name, Shown(check.detail));
   return out;
 }
 
@@ -138,7 +158,10 @@ std::string Report::ToJson() const {
   object.Raw("checks", ChecksJson(checks));
   object.Add("deployment", Given(deployment)).Add("exit", ExitStatus(verdict)).Add("fault", Given(fault));
   event::Object findings;
-  findings.Add("agree", agree).Add("contradiction", contradiction).Raw("contradictions", event::ArrayOfRaw(leaves)).Add("gap", gap);
+  findings.Add("agree", agree)
+      .Add("contradiction", contradiction)
+      .Raw("contradictions", event::ArrayOfRaw(leaves))
+      .Add("gap", gap);
   object.Raw("findings", findings.Take());
   object.Raw("incomplete", event::ArrayOf(lost));
   object.Add("input", Shown(input));
@@ -152,7 +175,8 @@ std::string Report::ToJson() const {
   proven_part.Add("from", Given(from)).Add("root", Given(root)).Add("size", proven).Add("to", Given(to));
   object.Raw("proven", proven_part.Take());
   object.Add("runId", Given(run_id)).Add("sealed", sealed);
-  object.AddOrNull("verdict", verdict == Verdict::kUsage ? std::nullopt : std::optional(std::string(ToString(verdict))));
+  object.AddOrNull("verdict",
+                   verdict == Verdict::kUsage ? std::nullopt : std::optional(std::string(ToString(verdict))));
   return object.Take();
 }
 

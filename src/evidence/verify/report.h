@@ -27,9 +27,9 @@ std::string_view ToString(Check::Result result);
 // Texts that came from the evidence are verified unless said otherwise; they are escaped when told.
 struct Report {
   Verdict verdict = Verdict::kUsage;
-  std::string input;               // path as given
-  std::string fault;               // kInvalid, kUsage: what does not hold, or what could not be read
-  std::vector<Check> checks;       // in the order made
+  std::string input;          // path as given
+  std::string fault;          // kInvalid, kUsage: what does not hold, or what could not be read
+  std::vector<Check> checks;  // in the order made
 
   // Filled as far as the checks got.
   std::string run_id, cell_id, deployment;
@@ -37,10 +37,10 @@ struct Report {
   std::string deployment_key_ids;  // of leaf 0, for whoever has to fetch the right key
   bool keys_given = false;
   bool sealed = false, cut = false, proof = false;
-  std::uint64_t proven = 0;        // leaves; of a proof the tree's size
-  std::uint64_t leaf = 0;          // of a proof
-  std::string root;                // base64
-  std::string from, to;            // time of the first and the last proven leaf
+  std::uint64_t proven = 0;  // leaves; of a proof the tree's size
+  std::uint64_t leaf = 0;    // of a proof
+  std::string root;          // base64
+  std::string from, to;      // time of the first and the last proven leaf
   std::string backend, reason_code, exit_code, signal;
   std::uint64_t agree = 0, gap = 0, contradiction = 0;
   std::vector<std::uint64_t> contradictions;  // the first of them

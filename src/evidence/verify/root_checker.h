@@ -36,7 +36,7 @@ class RootChecker {
 
  private:
   struct Batch {
-    std::string leaves;                 // one after the other
+    std::string leaves;  // one after the other
     std::vector<std::uint32_t> lengths;
     std::optional<Checkpoint> expected;  // after the leaves
   };
@@ -46,13 +46,13 @@ class RootChecker {
 
   std::uint64_t size_ = 0;
   Batch batch_;
-  event::MerkleTree tree_;             // of the thread, while there is one
-  std::optional<std::string> fault_;   // likewise
+  event::MerkleTree tree_;            // of the thread, while there is one
+  std::optional<std::string> fault_;  // likewise
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Batch> queue_;            // guarded by mutex_
-  bool ended_ = false;                 // guarded by mutex_
+  std::deque<Batch> queue_;  // guarded by mutex_
+  bool ended_ = false;       // guarded by mutex_
   std::thread thread_;
 };
 

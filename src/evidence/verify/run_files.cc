@@ -17,8 +17,8 @@ namespace {
 
 constexpr std::string_view kExports = "exports/";
 // Files that a bundle may hold, besides exports.
-constexpr std::string_view kFiles[] = {"document.json", "plan.json",  "events.jsonl",    "checkpoints",
-                                       "frames",        "seal.json",  "seal.tlog-proof"};
+constexpr std::string_view kFiles[] = {"document.json", "plan.json", "events.jsonl",   "checkpoints",
+                                       "frames",        "seal.json", "seal.tlog-proof"};
 
 bool IsExportName(std::string_view name) {
   return !name.empty() && name != "." && name != ".." && !name.contains('/') && !name.contains('\0');

@@ -36,8 +36,9 @@ class FileView {
   std::uint64_t offset_, size_;
 };
 
-// Names are those of evidence.md §1: "events.jsonl", "exports/<name>". Errors of kind kInvalid mean that the evidence is
-// malformed (a link, an entry of another kind, a broken archive); kNotFound and kIo that it could not be read at all.
+// Names are those of evidence.md §1: "events.jsonl", "exports/<name>". Errors of kind kInvalid mean that the evidence
+// is malformed (a link, an entry of another kind, a broken archive); kNotFound and kIo that it could not be read at
+// all.
 class RunFiles {
  public:
   // At most this many exports, and entries of a bundle.
@@ -67,7 +68,7 @@ class RunFiles {
   std::string name_;
   std::shared_ptr<base::UniqueFd> directory_;  // null for a bundle
   std::shared_ptr<base::UniqueFd> archive_;
-  std::map<std::string, Entry> entries_;       // of a bundle
+  std::map<std::string, Entry> entries_;  // of a bundle
 };
 
 }  // namespace evidence

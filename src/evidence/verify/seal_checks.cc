@@ -15,7 +15,9 @@
 namespace evidence {
 namespace {
 
-std::unexpected<base::Error> Bad(std::string message) { return base::Fail(base::ErrorKind::kInvalid, std::move(message)); }
+std::unexpected<base::Error> Bad(std::string message) {
+  return base::Fail(base::ErrorKind::kInvalid, std::move(message));
+}
 
 base::Result<> Same(std::string_view what, std::string_view expected, std::string_view found) {
   if (expected == found) return {};
@@ -83,8 +85,8 @@ base::Result<> CheckRows(std::string_view where, const std::vector<IntervalRow>&
   for (const Interval& interval : intervals) {
     const IntervalRow expected = RowOf(interval, walk.proven() - 1);
     if (std::ranges::count(rows, expected) != 1) {
-      return Bad(fmt::format("{}: coverage should list {} from leaf {} to {} with {} holes, once", where, expected.source,
-                             expected.from, expected.to, expected.holes.size()));
+      return Bad(fmt::format("{}: coverage should list {} from leaf {} to {} with {} holes, once", where,
+                             expected.source, expected.from, expected.to, expected.holes.size()));
     }
   }
   return {};
@@ -96,8 +98,10 @@ base::Result<SealPointers> SealPointers::Of(const Seal& seal) {
   SealPointers pointers;
   if (seal.controls) pointers.pointers_.push_back({*seal.controls, "controls", event::kEffectiveControls, {}});
   for (const SealedSecret& secret : TRY(ReadSecrets(seal))) {
-    if (secret.delivered_at) pointers.pointers_.push_back({*secret.delivered_at, "deliveredAt", event::kSecretDelivered, secret.name});
-    if (secret.revoked_at) pointers.pointers_.push_back({*secret.revoked_at, "revokedAt", event::kSecretRevoked, secret.name});
+    if (secret.delivered_at)
+      pointers.pointers_.push_back({*secret.delivered_at, "deliveredAt", event::kSecretDelivered, secret.name});
+    if (secret.revoked_at)
+      pointers.pointers_.push_back({*secret.revoked_at, "revokedAt", event::kSecretRevoked, secret.name});
   }
   std::ranges::stable_sort(pointers.pointers_, {}, &Pointer::leaf);
   return pointers;
@@ -107,7 +111,8 @@ base::Result<> SealPointers::Visit(std::uint64_t index, const LeafFacts& facts, 
   for (; next_ < pointers_.size() && pointers_[next_].leaf == index; ++next_) {
     const Pointer& pointer = pointers_[next_];
     if (facts.type != pointer.type || facts.lane != event::Lane::kWitnessed) {
-      return Bad(fmt::format("{} of the seal points to it, but its type is {}", pointer.member, base::Escape(facts.type)));
+      return Bad(
+          fmt::format("{} of the seal points to it, but its type is {}", pointer.member, base::Escape(facts.type)));
     }
     if (!pointer.name.empty() && leaf.FindData("name") != pointer.name) {
       return Bad(fmt::format("{} of the seal points to it, but it is about another secret", pointer.member));
@@ -118,7 +123,8 @@ base::Result<> SealPointers::Visit(std::uint64_t index, const LeafFacts& facts, 
 
 base::Result<> SealPointers::Finish() const {
   if (next_ == pointers_.size()) return {};
-  return Bad(fmt::format("seal.json: {} points to leaf {}, which is not proven", pointers_[next_].member, pointers_[next_].leaf));
+  return Bad(fmt::format("seal.json: {} points to leaf {}, which is not proven", pointers_[next_].member,
+                         pointers_[next_].leaf));
 }
 
 base::Result<> CheckStatement(const Seal& seal, const LeafZero& zero, const LogWalk& walk) {
@@ -137,7 +143,9 @@ base::Result<> CheckStatement(const Seal& seal, const LeafZero& zero, const LogW
   TRY(Same("previousSeal", zero.previous_seal_json, seal.previous_seal));
   const OutcomeRow& outcome = seal.outcome;
   if (!walk.summary.closing || walk.summary.closing->outcome == outcome) return {};
-  const auto text = [](const OutcomeRow& o) { return fmt::format("{}, exit {}, signal {}", o.reason_code, o.exit_code, o.signal); };
+  const auto text = [](const OutcomeRow& o) {
+    return fmt::format("{}, exit {}, signal {}", o.reason_code, o.exit_code, o.signal);
+  };
   return Same("outcome", text(walk.summary.closing->outcome), text(outcome));
 }
 
@@ -149,8 +157,10 @@ base::Result<> CheckSubjects(const Seal& seal, const RunFiles& files, const LogW
     const auto digest = PlainStringOf(FindMember(FindMember(subject, "digest"), "sha256"));
     if (!name || !digest || !IsHexDigest(*digest)) return Bad("seal.json: a subject lacks its name or its sha256");
     const auto file = digests.find(*name);
-    if (file == digests.end()) return Bad(fmt::format("seal.json: subject {} is no file of the run, or named twice", base::Escape(*name)));
-    if (file->second != *digest) return Bad(fmt::format("{}: SHA-256 should be {}, found {}", base::Escape(*name), *digest, file->second));
+    if (file == digests.end())
+      return Bad(fmt::format("seal.json: subject {} is no file of the run, or named twice", base::Escape(*name)));
+    if (file->second != *digest)
+      return Bad(fmt::format("{}: SHA-256 should be {}, found {}", base::Escape(*name), *digest, file->second));
     digests.erase(file);
   }
   if (digests.empty()) return {};
@@ -167,7 +177,8 @@ base::Result<> CheckSources(const Seal& seal, const LogSummary& summary) {
     for (const SourceRow& source : sources) {
       if (source.source != name) continue;
       found = true;
-      if (source.counts != interval.counts) return Bad(fmt::format("closing: the counters of {} differ from its coverage_closed", name));
+      if (source.counts != interval.counts)
+        return Bad(fmt::format("closing: the counters of {} differ from its coverage_closed", name));
     }
     if (!found) return Bad(fmt::format("closing: sources leave {} out, which has an interval", name));
   }

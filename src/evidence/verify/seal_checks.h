@@ -35,7 +35,8 @@ class SealPointers {
   std::size_t next_ = 0;
 };
 
-// run, software, machine, previousSeal and digests are those of leaf 0; log is the last checkpoint; the tail is as it is.
+// run, software, machine, previousSeal and digests are those of leaf 0; log is the last checkpoint; the tail is as it
+// is.
 base::Result<> CheckStatement(const Seal& seal, const LeafZero& zero, const LogWalk& walk);
 
 // Subjects are exactly the files, each with its digest.

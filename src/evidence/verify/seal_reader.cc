@@ -81,7 +81,8 @@ base::Result<> ReadFindings(std::string_view findings, Seal& seal) {
 
 base::Result<> ReadTail(std::string_view tail, Seal& seal) {
   if (tail.empty()) return {};
-  seal.tail = Tail{.lines = TRY(Uint(tail, "lines")), .bytes = TRY(Uint(tail, "bytes")), .torn = TRY(Boolean(tail, "torn"))};
+  seal.tail =
+      Tail{.lines = TRY(Uint(tail, "lines")), .bytes = TRY(Uint(tail, "bytes")), .torn = TRY(Boolean(tail, "torn"))};
   return {};
 }
 
@@ -100,15 +101,18 @@ base::Result<> ReadPredicate(Seal& seal) {
   seal.machine = TRY(Present(predicate, "machine"));
   seal.previous_seal = TRY(Present(predicate, "previousSeal"));
   TRY(ReadTail(FindMember(predicate, "tail"), seal));
-  if ((seal.outcome.reason_code == "cut") != seal.cut()) return Bad("tail occurs with reasonCode cut, and only with it");
+  if ((seal.outcome.reason_code == "cut") != seal.cut())
+    return Bad("tail occurs with reasonCode cut, and only with it");
   return {};
 }
 
 base::Result<> ReadStatement(Seal& seal) {
   JcsScanner scanner;
-  if (!scanner.Scan(*seal.payload, JcsScanner::Record::kNothing)) return Bad("the payload is not canonical JSON of one object");
+  if (!scanner.Scan(*seal.payload, JcsScanner::Record::kNothing))
+    return Bad("the payload is not canonical JSON of one object");
   const std::string_view statement = *seal.payload;
-  if (PlainStringOf(FindMember(statement, "_type")) != "https://in-toto.io/Statement/v1") return Bad("_type is not in-toto Statement v1");
+  if (PlainStringOf(FindMember(statement, "_type")) != "https://in-toto.io/Statement/v1")
+    return Bad("_type is not in-toto Statement v1");
   if (PlainStringOf(FindMember(statement, "predicateType")) != "urn:cellos:attestation:run:v1") {
     return Bad("predicateType is not urn:cellos:attestation:run:v1");
   }
@@ -129,19 +133,22 @@ base::Result<Seal> ReadSeal(const FileView& file) {
     seal.payload = std::make_unique<std::string>(std::move(envelope.payload));
     seal.signatures = std::move(envelope.signatures);
   }
-  if (seal.payload_type != event::kInTotoPayloadType) return Bad(fmt::format("payloadType is not {}", event::kInTotoPayloadType));
+  if (seal.payload_type != event::kInTotoPayloadType)
+    return Bad(fmt::format("payloadType is not {}", event::kInTotoPayloadType));
   TRY(ReadStatement(seal));
   return seal;
 }
 
 base::Result<> CheckSignatures(const Seal& seal, const std::vector<crypto::SpkiKey>& keys) {
   if (seal.signatures.size() != keys.size()) {
-    return Bad(fmt::format("it should have {} signatures, one by each of deploymentKeys, found {}", keys.size(), seal.signatures.size()));
+    return Bad(fmt::format("it should have {} signatures, one by each of deploymentKeys, found {}", keys.size(),
+                           seal.signatures.size()));
   }
   const std::string message = event::DssePae(seal.payload_type, *seal.payload);
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (seal.signatures[i].key_id != keys[i].key_id) {
-      return Bad(fmt::format("signature {} should be by key {}, found {}", i, keys[i].key_id, base::Escape(seal.signatures[i].key_id, 80)));
+      return Bad(fmt::format("signature {} should be by key {}, found {}", i, keys[i].key_id,
+                             base::Escape(seal.signatures[i].key_id, 80)));
     }
     if (!keys[i].Verify(base::AsBytes(message), seal.signatures[i].signature)) {
       return Bad(fmt::format("signature {} by key {} does not hold", i, keys[i].key_id));

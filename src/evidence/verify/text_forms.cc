@@ -32,7 +32,8 @@ bool IsRealMoment(std::string_view text) {
   const std::chrono::year_month_day date(std::chrono::year(Number(text.substr(0, 4))),
                                          std::chrono::month(static_cast<unsigned>(Number(text.substr(5, 2)))),
                                          std::chrono::day(static_cast<unsigned>(Number(text.substr(8, 2)))));
-  return date.ok() && Number(text.substr(11, 2)) < 24 && Number(text.substr(14, 2)) < 60 && Number(text.substr(17, 2)) < 60;
+  return date.ok() && Number(text.substr(11, 2)) < 24 && Number(text.substr(14, 2)) < 60 &&
+         Number(text.substr(17, 2)) < 60;
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ base::Result<TrustedKey> ParseTrustedKey(std::string_view text) {
   if (text.ends_with('\n')) text.remove_suffix(1);
   crypto::Vkey vkey = TRY(crypto::ParseVkey(text));
   if (vkey.type != crypto::VkeyType::kEd25519) {
-    return base::Fail(base::ErrorKind::kInvalid, "this verifier key is of a witness (type 0x04); a deployment's has type 0x01");
+    return base::Fail(base::ErrorKind::kInvalid,
+                      "this verifier key is of a witness (type 0x04); a deployment's has type 0x01");
   }
   return TrustedKey{.spki = crypto::SpkiOf(vkey.key), .name = std::move(vkey.name)};
 }

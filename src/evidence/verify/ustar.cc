@@ -27,7 +27,8 @@ constexpr std::size_t kPrefix = 345, kPrefixLength = 155;
 using Block = std::array<char, kBlock>;
 
 std::unexpected<base::Error> Bad(std::uint64_t position, std::string_view why) {
-  return base::Fail(base::ErrorKind::kInvalid, fmt::format("the bundle is no plain ustar archive: {} at byte {}", why, position));
+  return base::Fail(base::ErrorKind::kInvalid,
+                    fmt::format("the bundle is no plain ustar archive: {} at byte {}", why, position));
 }
 
 std::string_view TextField(const Block& block, std::size_t offset, std::size_t length) {
@@ -62,7 +63,11 @@ bool IsZero(std::string_view block) {
 }
 
 base::Result<UstarEntry> ParseHeader(const Block& block, std::uint64_t position) {
-  if (std::memcmp(block.data() + kMagic, "ustar\0" "00", 8) != 0) return Bad(position, "no ustar header");
+  if (std::memcmp(block.data() + kMagic,
+                  "ustar\0"
+                  "00",
+                  8) != 0)
+    return Bad(position, "no ustar header");
   if (!ChecksumHolds(block)) return Bad(position, "a header whose check sum is wrong");
   const char type = block[kType];
   if (type != '0' && type != '\0' && type != '5') {

@@ -13,7 +13,7 @@
 namespace evidence {
 
 struct UstarEntry {
-  std::string name;      // prefix and name joined, without a trailing slash
+  std::string name;  // prefix and name joined, without a trailing slash
   bool directory = false;
   std::uint64_t offset = 0, size = 0;  // of the content
 };

@@ -19,7 +19,9 @@ namespace {
 
 constexpr std::size_t kMaxProofBytes = 1u << 20;
 
-std::unexpected<base::Error> Bad(std::string message) { return base::Fail(base::ErrorKind::kInvalid, std::move(message)); }
+std::unexpected<base::Error> Bad(std::string message) {
+  return base::Fail(base::ErrorKind::kInvalid, std::move(message));
+}
 
 struct Proof {
   std::string certificate;
@@ -40,8 +42,10 @@ base::Result<Proof> ParseProof(std::string_view text) {
   if (text.size() > kMaxProofBytes) return Bad("the proof is longer than 1 MiB");
   Proof proof;
   std::string_view line;
-  if (!TakeLine(text, line) || line != "c2sp.org/tlog-proof@v1") return Bad("the proof does not begin with c2sp.org/tlog-proof@v1");
-  if (!TakeLine(text, line) || !line.starts_with("extra ")) return Bad("the proof has no extra line with the run-key certificate");
+  if (!TakeLine(text, line) || line != "c2sp.org/tlog-proof@v1")
+    return Bad("the proof does not begin with c2sp.org/tlog-proof@v1");
+  if (!TakeLine(text, line) || !line.starts_with("extra "))
+    return Bad("the proof has no extra line with the run-key certificate");
   const auto certificate = base::Base64Decode(line.substr(6));
   if (!certificate) return Bad("the extra line of the proof is no padded base64");
   proof.certificate = base::AsText(*certificate);
@@ -76,7 +80,8 @@ base::Result<> CheckLeaf(std::string_view leaf, std::uint64_t index) {
   JcsScanner scanner;
   if (!scanner.Scan(leaf)) return Bad("the leaf is not the canonical JSON of one object of at most 32 levels");
   const std::string expected = fmt::format("{:020}", index);
-  if (PlainStringOf(scanner.Find("sequence")) != expected) return Bad(fmt::format("sequence of the leaf should be {}", expected));
+  if (PlainStringOf(scanner.Find("sequence")) != expected)
+    return Bad(fmt::format("sequence of the leaf should be {}", expected));
   return {};
 }
 
@@ -90,13 +95,15 @@ base::Result<> Anchor(const Certificate& certificate, const std::vector<TrustedK
     if (!crypto::VerifyEd25519(vkey.key, base::AsBytes(certificate.text), certificate.signature)) {
       return Bad(fmt::format("certificate: its signature by key {} does not hold", trusted.spki.key_id));
     }
-    report.anchored_by = fmt::format("key {} ({})", trusted.spki.key_id, trusted.given_as.empty() ? "as given" : trusted.given_as);
+    report.anchored_by =
+        fmt::format("key {} ({})", trusted.spki.key_id, trusted.given_as.empty() ? "as given" : trusted.given_as);
     return {};
   }
   return {};
 }
 
-base::Result<> Judge(std::string_view text, std::string_view leaf, const std::vector<TrustedKey>& keys, Report& report) {
+base::Result<> Judge(std::string_view text, std::string_view leaf, const std::vector<TrustedKey>& keys,
+                     Report& report) {
   const auto passed = [&](std::string_view name, std::string detail) {
     report.checks.push_back({std::string(name), Check::Result::kPassed, std::move(detail)});
   };
@@ -104,7 +111,8 @@ base::Result<> Judge(std::string_view text, std::string_view leaf, const std::ve
   const Certificate certificate = TRY(ParseCertificate(proof.certificate));
   const auto deployment = DeploymentOf(certificate.origin);
   if (!deployment) return Bad("certificate: its origin is not <deployment>/runs/<run id>");
-  if (certificate.signer_name != *deployment) return Bad("certificate: its signer is not named after the origin's deployment");
+  if (certificate.signer_name != *deployment)
+    return Bad("certificate: its signer is not named after the origin's deployment");
   report.deployment = *deployment;
   report.deployment_key_ids = fmt::format("deployment {}, key id {:08x}", *deployment, certificate.signer_id);
   const crypto::Vkey run_key = TRY_WITH("certificate: run key", crypto::ParseVkey(certificate.run_vkey));
@@ -112,20 +120,23 @@ base::Result<> Judge(std::string_view text, std::string_view leaf, const std::ve
     return Bad("certificate: the run key is not of type 0x01 under the origin's name");
   }
   TRY(Anchor(certificate, keys, report));
-  passed("certificate", report.anchored_by.empty() ? "it has its form; its signature can't be judged without the deployment's key"
-                                                   : "it is signed by a key that you trust");
+  passed("certificate", report.anchored_by.empty()
+                            ? "it has its form; its signature can't be judged without the deployment's key"
+                            : "it is signed by a key that you trust");
   const event::CheckpointText checkpoint = TRY(CheckCheckpoint(proof, run_key));
   passed("checkpoint", fmt::format("size {}, signed by the certified run key", checkpoint.size));
   TRY(CheckLeaf(leaf, proof.index));
   if (!event::VerifyInclusion(event::LeafHash(leaf), proof.index, checkpoint.size, proof.hashes, checkpoint.root)) {
-    return Bad(fmt::format("the hashes do not lead from leaf {} to the root of the checkpoint of size {}", proof.index, checkpoint.size));
+    return Bad(fmt::format("the hashes do not lead from leaf {} to the root of the checkpoint of size {}", proof.index,
+                           checkpoint.size));
   }
   passed("inclusion", fmt::format("leaf {} of size {}", proof.index, checkpoint.size));
   report.leaf = proof.index;
   report.proven = checkpoint.size;
   report.root = base::Base64Encode(checkpoint.root);
   report.run_id = certificate.origin.substr(deployment->size() + 6);
-  report.checks.push_back({"run", Check::Result::kNotChecked, "whether the run is sealed, complete or without contradiction"});
+  report.checks.push_back(
+      {"run", Check::Result::kNotChecked, "whether the run is sealed, complete or without contradiction"});
   return {};
 }
 
@@ -151,7 +162,10 @@ Report VerifyProof(const std::string& proof_path, const std::string& leaf_path, 
   for (const auto* file : {&proof, &leaf}) {
     if (*file) continue;
     const bool limit = file->error().kind == base::ErrorKind::kLimit;
-    return {.verdict = limit ? Verdict::kInvalid : Verdict::kUsage, .input = proof_path, .fault = file->error().message, .proof = true};
+    return {.verdict = limit ? Verdict::kInvalid : Verdict::kUsage,
+            .input = proof_path,
+            .fault = file->error().message,
+            .proof = true};
   }
   Report report = VerifyProofText(*proof, *leaf, keys);
   report.input = proof_path;

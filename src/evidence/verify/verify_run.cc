@@ -22,7 +22,9 @@ bool IsFault(const base::Error& error) {
   return error.kind == base::ErrorKind::kInvalid || error.kind == base::ErrorKind::kLimit;
 }
 
-std::unexpected<base::Error> Bad(std::string message) { return base::Fail(base::ErrorKind::kInvalid, std::move(message)); }
+std::unexpected<base::Error> Bad(std::string message) {
+  return base::Fail(base::ErrorKind::kInvalid, std::move(message));
+}
 
 class RunVerifier {
  public:
@@ -100,8 +102,9 @@ base::Result<> RunVerifier::ReadLeafZero() {
     report_.deployment_key_ids += (report_.deployment_key_ids.empty() ? "" : ", ") + key.key_id;
   }
   if (files_.name() != zero_->run_id) {
-    return Bad(fmt::format("the {} is named \"{}\", but its log is of run {}", files_.is_bundle() ? "bundle's directory" : "directory",
-                           base::Escape(files_.name()), zero_->run_id));
+    return Bad(fmt::format("the {} is named \"{}\", but its log is of run {}",
+                           files_.is_bundle() ? "bundle's directory" : "directory", base::Escape(files_.name()),
+                           zero_->run_id));
   }
   Passed("leaf 0", "opened by the run that the directory is named after");
   return {};
@@ -123,7 +126,8 @@ base::Result<> RunVerifier::ReadAndCheckSeal() {
 
 base::Result<> RunVerifier::CheckRunKey() {
   certifier_ = TRY(CheckCertificate(*zero_));
-  Passed("certificate", fmt::format("the run key is certified by deployment key {}", zero_->deployment_keys[certifier_].key_id));
+  Passed("certificate",
+         fmt::format("the run key is certified by deployment key {}", zero_->deployment_keys[certifier_].key_id));
   if (std::string warning = CertificateTimeWarning(*zero_); !warning.empty()) {
     Tell("certificate", Check::Result::kWarning, warning + "; no trusted clock exists to judge that");
   }
@@ -164,9 +168,12 @@ base::Result<> RunVerifier::TellWalk() {
     std::string passed;
   } rows[] = {
       {"checkpoints", walk_->checkpoint_fault, fmt::format("{} signed by the run key, growing", walk_->checkpoints)},
-      {"root", walk_->root_fault, fmt::format("the lines give the root of every checkpoint, up to size {}", walk_->proven())},
-      {"leaves", walk_->leaf_fault, fmt::format("{} leaves in canonical form, in sequence, each in its lane", walk_->proven())},
-      {"frames", walk_->frame_fault, fmt::format("{} frames have the digests of their claimed leaves", walk_->frames_found)},
+      {"root", walk_->root_fault,
+       fmt::format("the lines give the root of every checkpoint, up to size {}", walk_->proven())},
+      {"leaves", walk_->leaf_fault,
+       fmt::format("{} leaves in canonical form, in sequence, each in its lane", walk_->proven())},
+      {"frames", walk_->frame_fault,
+       fmt::format("{} frames have the digests of their claimed leaves", walk_->frames_found)},
   };
   for (const auto& row : rows) {
     if (row.fault) {
@@ -197,7 +204,8 @@ base::Result<> RunVerifier::CheckDocument() {
   }
   const std::string found = document_ ? spec::CanonicalSpecHash(document_->spec) : "null (it can't be decoded)";
   if (document_ ? zero_->spec_digest != found : zero_->spec_digest.has_value()) {
-    return Bad(fmt::format("document.json: the spec digest should be {}, found {}", zero_->spec_digest.value_or("null"), found));
+    return Bad(fmt::format("document.json: the spec digest should be {}, found {}", zero_->spec_digest.value_or("null"),
+                           found));
   }
   Passed("document", document_ ? "its spec has the digest of leaf 0" : "it can't be decoded, and leaf 0 says so");
   return {};
@@ -224,7 +232,8 @@ base::Result<> RunVerifier::CheckRequired() {
   });
   if (holds) return {};
   return Bad(fmt::format("plan.json: requiredSources should be {}, found {}",
-                         allowed.empty() ? "known" : fmt::format("{}", fmt::join(allowed[0], " ")), fmt::join(required_, " ")));
+                         allowed.empty() ? "known" : fmt::format("{}", fmt::join(allowed[0], " ")),
+                         fmt::join(required_, " ")));
 }
 
 base::Result<> RunVerifier::CheckFiles() {
@@ -251,7 +260,8 @@ base::Result<> RunVerifier::CheckSums() {
     return {};
   }
   TRY(CheckSources(*seal_, walk_->summary));
-  Passed("sums", fmt::format("{} sources, their counters the same in coverage_closed, closing and seal", seal_->sources.size()));
+  Passed("sums", fmt::format("{} sources, their counters the same in coverage_closed, closing and seal",
+                             seal_->sources.size()));
   return {};
 }
 
@@ -280,7 +290,8 @@ void RunVerifier::Anchor() {
       // Without a seal only the signer of the certificate has signed anything.
       if (!seal_ && i != certifier_) continue;
       if (!trusted.Matches(zero_->deployment_keys[i], zero_->deployment)) continue;
-      report_.anchored_by = fmt::format("key {} ({})", trusted.spki.key_id, trusted.given_as.empty() ? "as given" : trusted.given_as);
+      report_.anchored_by =
+          fmt::format("key {} ({})", trusted.spki.key_id, trusted.given_as.empty() ? "as given" : trusted.given_as);
       return;
     }
   }
@@ -290,25 +301,32 @@ void RunVerifier::Anchor() {
 void RunVerifier::TellLosses() {
   auto& losses = report_.losses;
   const Tail& tail = walk_->tail;
-  const std::string behind = tail.bytes == 0 ? std::string("nothing stands behind it")
-                                             : fmt::format("{} lines ({} bytes{}) stand behind it, unproven", tail.lines, tail.bytes,
-                                                           tail.torn ? ", the last one torn" : "");
+  const std::string behind = tail.bytes == 0
+                                 ? std::string("nothing stands behind it")
+                                 : fmt::format("{} lines ({} bytes{}) stand behind it, unproven", tail.lines,
+                                               tail.bytes, tail.torn ? ", the last one torn" : "");
   if (!seal_) losses.push_back(fmt::format("not sealed: proven up to {} events; {}", walk_->proven(), behind));
-  if (seal_ && seal_->cut()) losses.push_back(fmt::format("cut: the supervisor died; proven up to {} events; {}", walk_->proven(), behind));
-  if (walk_->frames_missing > 0) losses.push_back(fmt::format("{} frames of claimed leaves are missing at the end", walk_->frames_missing));
+  if (seal_ && seal_->cut())
+    losses.push_back(fmt::format("cut: the supervisor died; proven up to {} events; {}", walk_->proven(), behind));
+  if (walk_->frames_missing > 0)
+    losses.push_back(fmt::format("{} frames of claimed leaves are missing at the end", walk_->frames_missing));
   if (!seal_ || seal_->cut() || seal_->complete) return;
   for (const SourceRow& row : seal_->sources) {
-    if (!row.counts.lossless()) losses.push_back(fmt::format("{}: {} dropped, {} unknown of {}", row.source, row.counts.dropped, row.counts.unknown, row.counts.issued));
+    if (!row.counts.lossless())
+      losses.push_back(fmt::format("{}: {} dropped, {} unknown of {}", row.source, row.counts.dropped,
+                                   row.counts.unknown, row.counts.issued));
   }
   for (const IntervalRow& row : seal_->coverage) {
     for (const HoleRow& hole : row.holes) {
-      losses.push_back(fmt::format("{}: saw nothing from {} to {} ns since boot: {}", row.source, hole.from, hole.to, base::Escape(hole.why)));
+      losses.push_back(fmt::format("{}: saw nothing from {} to {} ns since boot: {}", row.source, hole.from, hole.to,
+                                   base::Escape(hole.why)));
     }
   }
   for (const std::string& name : required_) {
     const bool counted = std::ranges::count(seal_->sources, name, &SourceRow::source) == 1;
     const bool covered = std::ranges::count(seal_->coverage, name, &IntervalRow::source) == 1;
-    if (!counted || !covered) losses.push_back(fmt::format("{}: required, but {}", name, covered ? "not counted" : "it did not watch"));
+    if (!counted || !covered)
+      losses.push_back(fmt::format("{}: required, but {}", name, covered ? "not counted" : "it did not watch"));
   }
 }
 
@@ -320,13 +338,14 @@ void RunVerifier::Conclude() {
     report_.exit_code = seal_->outcome.exit_code;
     report_.signal = seal_->outcome.signal;
   }
-  Tell("deployment log", Check::Result::kNotChecked, "whether an earlier state was cut off before sealing: that needs the deployment's log");
+  Tell("deployment log", Check::Result::kNotChecked,
+       "whether an earlier state was cut off before sealing: that needs the deployment's log");
   Tell("clock", Check::Result::kNotChecked, "times are the machine's own; no trusted clock stands behind them");
   const bool complete = seal_ && !seal_->cut() && seal_->complete;
-  report_.verdict = report_.anchored_by.empty()          ? Verdict::kUnanchored
-                    : walk_->summary.contradiction != 0  ? Verdict::kContradiction
-                    : complete                           ? Verdict::kVerified
-                                                         : Verdict::kIncomplete;
+  report_.verdict = report_.anchored_by.empty()         ? Verdict::kUnanchored
+                    : walk_->summary.contradiction != 0 ? Verdict::kContradiction
+                    : complete                          ? Verdict::kVerified
+                                                        : Verdict::kIncomplete;
 }
 
 }  // namespace

@@ -138,10 +138,12 @@ Outcome JudgeSignedNote(const json::Value& record, const Source&) {
   std::set<std::string> expected, found;
   for (const json::Value& name : record.Find("verified")->array()) expected.emplace(name.string());
   for (const crypto::Vkey* key : opened->verified) found.insert(fmt::format("{}+{:08x}", key->name, key->id()));
-  if (expected != found) return Mismatch("verified", fmt::format("{}", fmt::join(expected, " ")), fmt::format("{}", fmt::join(found, " ")));
+  if (expected != found)
+    return Mismatch("verified", fmt::format("{}", fmt::join(expected, " ")), fmt::format("{}", fmt::join(found, " ")));
   if (NumberAt(record, "text_bytes") != opened->note.text.size()) return Failed("the text has another length");
   if (NumberAt(record, "unverified") != opened->unverified && !IsTrue(record, "either")) {
-    return Mismatch("unverified", fmt::format("{}", NumberAt(record, "unverified").value_or(0)), fmt::format("{}", opened->unverified));
+    return Mismatch("unverified", fmt::format("{}", NumberAt(record, "unverified").value_or(0)),
+                    fmt::format("{}", opened->unverified));
   }
   return Passed();
 }
@@ -151,13 +153,15 @@ Outcome JudgeCheckpoint(const json::Value& record, const Source&) {
   const auto parsed = event::ParseCheckpointText(base::AsText(bytes));
   Outcome decision = Decision(record, "accept", parsed.has_value());
   if (decision.verdict != Outcome::Verdict::kPassed || !parsed) return decision;
-  const std::string found = fmt::format("{}|{}|{}|{}", parsed->origin, parsed->size, crypto::Hex(parsed->root), parsed->extension_lines);
+  const std::string found =
+      fmt::format("{}|{}|{}|{}", parsed->origin, parsed->size, crypto::Hex(parsed->root), parsed->extension_lines);
   const std::string expected =
       fmt::format("{}|{}|{}|{}", TextAt(record, {"origin"}).value_or(""), NumberAt(record, "size").value_or(0),
                   TextAt(record, {"root_hex"}).value_or(""), NumberAt(record, "extension_lines").value_or(0));
   if (expected != found && !IsTrue(record, "either")) return Mismatch("checkpoint", expected, found);
   // What we write is what we read.
-  if (parsed->extension_lines == 0 && event::FormatCheckpointText(parsed->origin, parsed->size, parsed->root) != base::AsText(bytes)) {
+  if (parsed->extension_lines == 0 &&
+      event::FormatCheckpointText(parsed->origin, parsed->size, parsed->root) != base::AsText(bytes)) {
     return Failed("written again, the text differs");
   }
   return Passed();
@@ -182,8 +186,9 @@ Outcome JudgeMerkle(const json::Value& record, const Source& source) {
             event::VerifyInclusion(DigestAt(record, "leaf_hash"), *index, *size, *proof, DigestAt(record, "root"));
   } else if (kind == "consistency") {
     const auto old_size = NumberAt(record, "size1"), new_size = NumberAt(record, "size2");
-    valid = proof && old_size && new_size &&
-            event::VerifyConsistency(*old_size, *new_size, DigestAt(record, "root1"), DigestAt(record, "root2"), *proof);
+    valid =
+        proof && old_size && new_size &&
+        event::VerifyConsistency(*old_size, *new_size, DigestAt(record, "root1"), DigestAt(record, "root2"), *proof);
   } else {
     return Failed("unknown kind of Merkle record");
   }
@@ -211,7 +216,8 @@ Outcome JudgeJcs(const json::Value& record, const Source&) {
 Outcome JudgeDsseKey(const json::Value& record, const Source&) {
   const auto key = crypto::ParseSpki(BytesAt(record, "spki"));
   if (!key) return Failed(key.error().message);
-  if (key->key_id != TextAt(record, {"keyid"})) return Mismatch("keyid", TextAt(record, {"keyid"}).value_or(""), key->key_id);
+  if (key->key_id != TextAt(record, {"keyid"}))
+    return Mismatch("keyid", TextAt(record, {"keyid"}).value_or(""), key->key_id);
   return Passed();
 }
 
@@ -219,7 +225,8 @@ Outcome JudgeDsse(const json::Value& record, const Source& source) {
   const base::Bytes text = BytesAt(record, "envelope");
   const std::vector<crypto::SpkiKey> keys = DsseKeysOf(record, source);
   const auto envelope = event::ParseDsse(base::AsText(text));
-  bool accepted = envelope && envelope->payload_type == event::kInTotoPayloadType && envelope->signatures.size() == keys.size() && !keys.empty();
+  bool accepted = envelope && envelope->payload_type == event::kInTotoPayloadType &&
+                  envelope->signatures.size() == keys.size() && !keys.empty();
   if (envelope) {
     const std::string pae = event::DssePae(envelope->payload_type, envelope->payload);
     for (std::size_t i = 0; accepted && i < keys.size(); ++i) {

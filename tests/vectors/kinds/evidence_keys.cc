@@ -33,9 +33,9 @@ Outcome CompareVerdict(const json::Value& record, std::string_view verdict, int 
   if (either != nullptr && either->kind() == json::Kind::kBool && either->boolean()) return Passed();
   const json::Value* expected_exit = record.Find("exit");
   const json::Value* expected_verdict = record.Find("verdict");
-  const std::string expected =
-      fmt::format("{} ({})", expected_verdict != nullptr && expected_verdict->is_string() ? expected_verdict->string() : "",
-                  expected_exit != nullptr ? ToText(*expected_exit) : "");
+  const std::string expected = fmt::format(
+      "{} ({})", expected_verdict != nullptr && expected_verdict->is_string() ? expected_verdict->string() : "",
+      expected_exit != nullptr ? ToText(*expected_exit) : "");
   const std::string found = fmt::format("{} ({})", verdict, exit);
   if (expected == found) return Passed();
   return Failed(fmt::format("expected {}, found {}: {}", expected, found, base::Escape(fault, 400)));

@@ -120,7 +120,8 @@ std::optional<SealParts> ReadSealParts(std::string_view text) {
   if (!tree || tree->root().Find("signatures") == nullptr) return std::nullopt;
   const auto payload = base::Base64Decode(TextAt(tree->root(), {"payload"}).value_or(""));
   if (!payload) return std::nullopt;
-  SealParts parts{std::string(base::AsText(*payload)), std::string(TextAt(tree->root(), {"payloadType"}).value_or("")), {}};
+  SealParts parts{
+      std::string(base::AsText(*payload)), std::string(TextAt(tree->root(), {"payloadType"}).value_or("")), {}};
   for (const json::Value& signature : tree->root().Find("signatures")->array()) {
     parts.signatures.emplace_back(signature.StringOr("keyid", ""), signature.StringOr("sig", ""));
   }
@@ -132,7 +133,8 @@ std::string WriteSealParts(const SealParts& parts) {
   json::Writer writer(out);
   writer.BeginObject().Member("payload", base::Base64Encode(base::AsBytes(parts.payload)));
   writer.Member("payloadType", parts.payload_type).Key("signatures").BeginArray();
-  for (const auto& [keyid, sig] : parts.signatures) writer.BeginObject().Member("keyid", keyid).Member("sig", sig).EndObject();
+  for (const auto& [keyid, sig] : parts.signatures)
+    writer.BeginObject().Member("keyid", keyid).Member("sig", sig).EndObject();
   writer.EndArray().EndObject();
   return out;
 }
@@ -160,7 +162,8 @@ void RepeatSignature(Operation& op) {
 
 void Flip(Operation& op) {
   const std::size_t offset = op.Number("offset");
-  if (op.Inside(offset, 1, op.File().size())) op.File()[offset] = static_cast<char>(op.File()[offset] ^ op.Number("mask"));
+  if (op.Inside(offset, 1, op.File().size()))
+    op.File()[offset] = static_cast<char>(op.File()[offset] ^ op.Number("mask"));
 }
 void Truncate(Operation& op) {
   if (op.Inside(0, op.Number("size"), op.File().size())) op.File().resize(op.Number("size"));
@@ -175,7 +178,8 @@ void Insert(Operation& op) {
   op.File().insert(offset, all);
 }
 void Cut(Operation& op) {
-  if (op.Inside(op.Number("offset"), op.Number("count"), op.File().size())) op.File().erase(op.Number("offset"), op.Number("count"));
+  if (op.Inside(op.Number("offset"), op.Number("count"), op.File().size()))
+    op.File().erase(op.Number("offset"), op.Number("count"));
 }
 
 using Position = Lines::difference_type;

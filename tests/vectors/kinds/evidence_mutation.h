@@ -21,6 +21,7 @@ RunImage LoadRun(const std::filesystem::path& directory);
 void WriteRun(const RunImage& run, const std::filesystem::path& parent);
 
 // Applies one operation of a mutation record; `runs` holds the recorded runs. The error text, or nullopt.
-std::optional<std::string> ApplyOperation(const json::Value& operation, const std::filesystem::path& runs, RunImage& run);
+std::optional<std::string> ApplyOperation(const json::Value& operation, const std::filesystem::path& runs,
+                                          RunImage& run);
 
 }  // namespace vectors

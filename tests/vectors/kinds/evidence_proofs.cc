@@ -3,8 +3,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "evidence_keys.h"
 #include "evidence/verify/verify.h"
+#include "evidence_keys.h"
 #include "vectors/kinds.h"
 
 namespace vectors {
@@ -21,7 +21,8 @@ std::string TextOrHex(const json::Value& record, std::string_view name) {
 Outcome JudgeTlogProof(const json::Value& record, const Source& source) {
   const auto keys = TrustedKeysOf(record, source.file.parent_path() / "run_logs" / "keys.json");
   if (!keys.usable) return CompareVerdict(record, "", 2, "a key can't be read");
-  const evidence::Report report = evidence::VerifyProofText(TextOrHex(record, "proof"), TextOrHex(record, "leaf"), keys.keys);
+  const evidence::Report report =
+      evidence::VerifyProofText(TextOrHex(record, "proof"), TextOrHex(record, "leaf"), keys.keys);
   return CompareVerdict(record, evidence::ToString(report.verdict), evidence::ExitStatus(report.verdict), report.fault);
 }
 

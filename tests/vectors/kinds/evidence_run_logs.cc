@@ -54,7 +54,8 @@ Outcome JudgeMutation(const json::Value& record, const Source& source) {
 
 Outcome JudgeRunDirectory(const fs::path& directory) {
   const evidence::Report report = evidence::VerifyRun(directory.string(), {});
-  if (report.verdict == evidence::Verdict::kUsage || report.verdict == evidence::Verdict::kInvalid) return Failed(report.fault);
+  if (report.verdict == evidence::Verdict::kUsage || report.verdict == evidence::Verdict::kInvalid)
+    return Failed(report.fault);
   return Passed();
 }
 
