@@ -62,7 +62,11 @@ void PlanInto(const RunRequest& request, const std::string& run_id, Prepared& pr
     prepared.planned = true;
     return;
   }
-  prepared.admission.plan_error = std::move(made).error();
+  base::Error error = std::move(made).error();
+  // A machine that is short of something is no fault of the document.
+  const bool short_of = error.os_errno != 0 && error.kind != base::ErrorKind::kNotFound && error.kind != base::ErrorKind::kDenied;
+  if (short_of) error.kind = base::ErrorKind::kUnavailable;
+  prepared.admission.plan_error = std::move(error);
 }
 
 std::string CellIdOf(const Admission& admission) {
@@ -140,6 +144,8 @@ class OneRun {
     }
     if (prepared_.admission.admitted()) PlanInto(request_, out_.run_id, prepared_);
     RefuseWhatCannotBePlanned();
+    // Without a plan there is nothing to run and nothing that evidence could speak of.
+    if (prepared_.admission.admitted() && !prepared_.planned) return std::move(out_);
     auto live = LiveEntry::Create(*request_.state, out_.run_id);
     if (!live) return StartFailed(std::move(out_), "state", std::move(live).error());
     if (auto noted = live->NoteRunDirectory(request_.state->path() + "/runs/" + out_.run_id); !noted) {

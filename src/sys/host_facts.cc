@@ -45,6 +45,20 @@ base::FileKind KindOf(mode_t mode) {
   return base::FileKind::kOther;
 }
 
+// True when the error says that there is nothing for us at a path. Any other failure is no answer, and a question of
+// protection without an answer stops the start.
+bool IsAbsent(const base::Error& error) {
+  return error.os_errno == ENOENT || error.os_errno == ENOTDIR || error.os_errno == EACCES || error.os_errno == ELOOP;
+}
+
+// lstat(2) of what may be missing.
+base::Result<std::optional<struct stat>> StatIfThere(int directory, CText path) {
+  const auto status = StatAt(directory, path, AT_SYMLINK_NOFOLLOW);
+  if (status) return std::optional(*status);
+  if (IsAbsent(status.error())) return std::nullopt;
+  return std::unexpected(status.error());
+}
+
 // Canonical path of an open descriptor.
 base::Result<std::string> PathOf(int fd) { return ReadLinkAt(AT_FDCWD, fmt::format("/proc/self/fd/{}", fd)); }
 
@@ -92,15 +106,17 @@ std::vector<std::string_view> Remainders(std::string_view grant, std::string_vie
   return rest;
 }
 
-void AddIfPresent(int directory, std::size_t grant, std::string relative, std::vector<base::BeneathGrant>& out) {
-  const auto status = StatAt(directory, relative, AT_SYMLINK_NOFOLLOW);
-  if (!status) return;
+base::Result<> AddIfPresent(int directory, std::size_t grant, std::string relative,
+                            std::vector<base::BeneathGrant>& out) {
+  const auto status = TRY(StatIfThere(directory, relative));
+  if (!status) return {};
   out.push_back({.grant = grant,
                  .relative = std::move(relative),
                  .kind = KindOf(status->st_mode),
                  .is_link = S_ISLNK(status->st_mode),
                  .device = status->st_dev,
                  .inode = status->st_ino});
+  return {};
 }
 
 // Sockets that the caller's own environment names.
@@ -121,13 +137,12 @@ std::vector<std::string> SocketsOfEnvironment() {
 
 // Paths that no grant may show although nothing in their names says so: views of the kernel that are mounted elsewhere
 // (a chroot's /proc), and the state directory seen through a bind mount.
-std::vector<std::string> HiddenByMount(const base::HostFacts& facts) {
-  if (facts.grants.empty()) return {};
-  const auto table = ReadFile(AT_FDCWD, "/proc/self/mountinfo", kMountinfoBytes);
-  if (!table) return {};
-  std::vector<std::string> paths = KernelMounts(*table);
+base::Result<std::vector<std::string>> HiddenByMount(const base::HostFacts& facts) {
+  if (facts.grants.empty()) return std::vector<std::string>();
+  const std::string table = TRY(ReadFile(AT_FDCWD, "/proc/self/mountinfo", kMountinfoBytes));
+  std::vector<std::string> paths = KernelMounts(table);
   if (facts.state_directory.empty()) return paths;
-  for (std::string& other : OtherPathsOf(facts.state_directory, *table)) paths.push_back(std::move(other));
+  for (std::string& other : OtherPathsOf(facts.state_directory, table)) paths.push_back(std::move(other));
   return paths;
 }
 
@@ -143,7 +158,7 @@ base::Result<> RefuseHidden(const base::HostFacts& facts, const std::vector<std:
   return {};
 }
 
-void FindServiceSockets(base::HostFacts& facts, const std::vector<std::string>& hidden) {
+base::Result<> FindServiceSockets(base::HostFacts& facts, const std::vector<std::string>& hidden) {
   std::vector<std::string> paths = SocketsOfEnvironment();
   paths.insert(paths.end(), hidden.begin(), hidden.end());
   for (const std::string_view path : ServiceSockets()) {
@@ -157,7 +172,7 @@ void FindServiceSockets(base::HostFacts& facts, const std::vector<std::string>& 
     for (const std::string& path : paths) {
       const auto relative = Below(path, facts.grants[i].canonical);
       if (!relative || relative->empty()) continue;
-      const auto status = StatAt(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
+      const auto status = TRY(StatIfThere(AT_FDCWD, path));
       if (!status) continue;
       facts.service_sockets.push_back({.grant = i,
                                        .relative = std::string(*relative),
@@ -167,6 +182,7 @@ void FindServiceSockets(base::HostFacts& facts, const std::vector<std::string>& 
                                        .inode = status->st_ino});
     }
   }
+  return {};
 }
 
 void DescribeMachine(base::HostFacts& facts) {
@@ -235,21 +251,23 @@ void ReadResolvers(base::HostFacts& facts) {
   }
 }
 
-void DescribeSystemTree(base::HostFacts& facts) {
+base::Result<> DescribeSystemTree(base::HostFacts& facts) {
   for (const char* name : {"bin", "sbin", "lib", "lib32", "lib64", "libx32"}) {
     const std::string path = std::string("/") + name;
-    const auto status = StatAt(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
+    const auto status = TRY(StatIfThere(AT_FDCWD, path));
     if (!status) continue;
     if (S_ISDIR(status->st_mode)) facts.root_links[name] = "";
     if (!S_ISLNK(status->st_mode)) continue;
-    const auto target = ReadLinkAt(AT_FDCWD, path);
-    if (target && (target->starts_with("usr/") || target->starts_with("/usr/"))) facts.root_links[name] = *target;
+    const std::string target = TRY(ReadLinkAt(AT_FDCWD, path));
+    if (target.starts_with("usr/") || target.starts_with("/usr/")) facts.root_links[name] = target;
   }
   for (const char* name :
        {"alternatives", "ld.so.cache", "ssl/certs", "ca-certificates", "ca-certificates.conf", "localtime"}) {
     const auto resolved = Resolve(std::string("/etc/") + name);
+    if (!resolved && !IsAbsent(resolved.error())) return std::unexpected(resolved.error());
     if (resolved && resolved->kind != base::FileKind::kOther) facts.etc_entries[name] = resolved->canonical;
   }
+  return {};
 }
 
 }  // namespace
@@ -263,12 +281,12 @@ base::Result<std::vector<base::BeneathGrant>> FindProtectedFiles(const std::vect
     const base::UniqueFd directory = TRY(OpenAt(AT_FDCWD, grant.canonical, O_PATH | O_DIRECTORY | O_NOFOLLOW));
     for (const std::string_view path : ProtectedPaths()) {
       for (const std::string_view rest : Remainders(grant.canonical, path)) {
-        AddIfPresent(directory.get(), i, std::string(rest), found);
+        TRY(AddIfPresent(directory.get(), i, std::string(rest), found));
       }
     }
     // A work tree of a repository kept elsewhere: whoever can replace this file chooses the hooks.
-    const auto link = StatAt(directory.get(), ".git", AT_SYMLINK_NOFOLLOW);
-    if (link && !S_ISDIR(link->st_mode)) AddIfPresent(directory.get(), i, ".git", found);
+    const auto link = TRY(StatIfThere(directory.get(), ".git"));
+    if (link && !S_ISDIR(link->st_mode)) TRY(AddIfPresent(directory.get(), i, ".git", found));
   }
   return found;
 }
@@ -280,19 +298,21 @@ base::Result<base::HostFacts> GatherHostFacts(const base::FactsRequest& request)
   JudgeUserNamespaces(facts);
   facts.cgroup = DetectCgroups(request.cgroup_parent);
   ReadResolvers(facts);
-  DescribeSystemTree(facts);
+  TRY_WITH("looking at the system's directories", DescribeSystemTree(facts));
   TRY(ResolveGrants(request.readable, "readable", facts));
   TRY(ResolveGrants(request.writable, "writable", facts));
   facts.protected_files = TRY(FindProtectedFiles(facts.grants, request.readable.size()));
   if (!request.state_directory.empty()) {
     const auto state = Resolve(request.state_directory);
+    if (!state && !IsAbsent(state.error())) return std::unexpected(state.error());
     facts.state_directory = state ? state->canonical : request.state_directory;
   }
-  const std::vector<std::string> hidden = HiddenByMount(facts);
+  const std::vector<std::string> hidden = TRY(HiddenByMount(facts));
   TRY(RefuseHidden(facts, hidden));
-  FindServiceSockets(facts, hidden);
+  TRY(FindServiceSockets(facts, hidden));
   for (const std::string& path : request.executables) {
     const auto resolved = Resolve(path);
+    if (!resolved && !IsAbsent(resolved.error())) return std::unexpected(resolved.error());
     if (resolved) facts.executables[path] = resolved->canonical;
   }
   facts.caller_directory = request.caller_directory;

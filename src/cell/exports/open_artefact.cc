@@ -31,22 +31,28 @@ std::string Quoted(std::string_view text) { return "\"" + base::Escape(text) + "
 class BorrowedIdentity {
  public:
   BorrowedIdentity(std::uint32_t uid, std::uint32_t gid) {
-    gid_ = sys::Raw("setfsgid", SYS_setfsgid, gid);
-    uid_ = sys::Raw("setfsuid", SYS_setfsuid, uid);
+    sys::Raw("setfsgid", SYS_setfsgid, gid);
+    sys::Raw("setfsuid", SYS_setfsuid, uid);
     // Neither call reports failure; asking again tells what is in force.
     in_force_ = sys::Raw("setfsuid", SYS_setfsuid, -1) == static_cast<long>(uid) &&
                 sys::Raw("setfsgid", SYS_setfsgid, -1) == static_cast<long>(gid);
   }
   BorrowedIdentity(const BorrowedIdentity&) = delete;
   BorrowedIdentity& operator=(const BorrowedIdentity&) = delete;
+  // Whoever kept a part of it could neither read nor seal the evidence.
   ~BorrowedIdentity() {
-    sys::Raw("setfsuid", SYS_setfsuid, uid_);
-    sys::Raw("setfsgid", SYS_setfsgid, gid_);
+    constexpr int kAttempts = 3;
+    const auto uid = static_cast<long>(geteuid()), gid = static_cast<long>(getegid());
+    for (int i = 0; i < kAttempts && sys::Raw("setfsuid", SYS_setfsuid, -1) != uid; ++i) {
+      sys::Raw("setfsuid", SYS_setfsuid, uid);
+    }
+    for (int i = 0; i < kAttempts && sys::Raw("setfsgid", SYS_setfsgid, -1) != gid; ++i) {
+      sys::Raw("setfsgid", SYS_setfsgid, gid);
+    }
   }
   bool in_force() const { return in_force_; }
 
  private:
-  long uid_, gid_;
   bool in_force_ = false;
 };
 

@@ -109,7 +109,12 @@ base::Result<RunDirectory> StateDir::CreateRun(std::string_view run_id) const {
     }
     return std::unexpected(std::move(made).error().With("make the directory of run " + Quoted(run_id)));
   }
-  run.fd = TRY(OpenDirectory(runs(), run.run_id));
+  auto opened = OpenDirectory(runs(), run.run_id);
+  if (!opened) {
+    (void)sys::UnlinkAt(runs(), run.run_id, AT_REMOVEDIR);
+    return std::unexpected(std::move(opened).error());
+  }
+  run.fd = std::move(*opened);
   return run;
 }
 
