@@ -25,6 +25,16 @@
 namespace cell {
 namespace {
 
+// A pointer is made of names that the document's author chose, and goes into an event, a message and the outcome.
+void CapPointer(std::string& pointer) {
+  constexpr std::size_t kMaxBytes = 512;
+  if (pointer.size() <= kMaxBytes) return;
+  std::size_t end = kMaxBytes;
+  while (end > 0 && (static_cast<unsigned char>(pointer[end]) & 0xc0) == 0x80) --end;  // not within a character
+  pointer.resize(end);
+  pointer += "…";
+}
+
 class Admitter {
  public:
   Admitter(const RunRequest& request, const base::Clock& clock) : request_(request), s_(request.settings), clock_(clock) {}
@@ -33,7 +43,7 @@ class Admitter {
     using Step = void (Admitter::*)();
     constexpr Step kSteps[] = {
         &Admitter::Decode,     &Admitter::RequireParts, &Admitter::JudgeDerivation, &Admitter::JudgeProfile,
-        &Admitter::JudgeBroker, &Admitter::LoadTrust,    &Admitter::LoadPolicy,      &Admitter::LoadAuthorization,
+        &Admitter::JudgeBackend, &Admitter::JudgeBroker, &Admitter::LoadTrust,    &Admitter::LoadPolicy,      &Admitter::LoadAuthorization,
         &Admitter::Authorize,  &Admitter::ApplyPolicy,  &Admitter::CheckCondition,  &Admitter::JudgeControls,
         &Admitter::CountStart,
     };
@@ -46,6 +56,7 @@ class Admitter {
 
  private:
   void Refuse(std::string_view reason, std::vector<spec::Violation> violations) {
+    for (spec::Violation& violation : violations) CapPointer(violation.pointer);
     a_.refusal = reason;
     a_.violations = std::move(violations);
     const spec::Violation& first = a_.violations.front();
@@ -136,6 +147,11 @@ class Admitter {
     if (!hardened()) return;
     Refuse("backend", "sink.jetstream", "",
            "the hardened profile sends events to JetStream, which this build can't; use the default profile");
+  }
+
+  void JudgeBackend() {
+    if (s_.backend == "native") return;
+    Refuse("backend", "backend", "", fmt::format("backend {} is not part of this build; native is", base::Escape(s_.backend)));
   }
 
   void JudgeBroker() {
