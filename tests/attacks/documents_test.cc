@@ -49,7 +49,7 @@ TEST_P(Documents, DC02_SizeAndDepthAreBoundedBeforeParsing) {
   for (int i = 0; i < 33; ++i) deep += "{\"a\":";
   ExpectRefused(Spec(deep + "1" + std::string(33, '}')), "depth 33");
   ExpectRefused(Spec(Document() + std::string((1 << 20) + 1, ' ')), "1 MiB + 1");
-  ExpectRefused(Run({}, {.options = {"--spec", "/dev/zero"}}), "/dev/zero");
+  EXPECT_EQ(Run({}, {.options = {"--spec", "/dev/zero"}}).status, 126);
   ExpectRefused(Spec(""), "nothing");
   EXPECT_EQ(Spec(Document()).status, 0) << "the twin";
 }

@@ -331,10 +331,10 @@ bool Attack::WaitForOutput(std::string_view text) const {
 
 std::vector<pid_t> Attack::Descendants() const { return Below(::getpid()); }
 
-std::string Attack::LeftOvers(std::string_view id, std::string_view log) const {
+std::string Attack::LeftOvers(std::string_view id, std::string_view log, milliseconds patience) const {
   std::string left;
   // A killed process takes its moment to go.
-  for (int i = 0; i < 1500; ++i) {
+  for (const auto end = steady_clock::now() + patience;;) {
     while (::waitpid(-1, nullptr, WNOHANG) > 0) {
     }
     left.clear();
@@ -346,10 +346,9 @@ std::string Attack::LeftOvers(std::string_view id, std::string_view log) const {
     if (fs::exists(State() + "/live") && !fs::is_empty(State() + "/live", error)) left += "a live entry; ";
     const std::string mounts = ReadWhole("/proc/self/mountinfo");
     if (mounts.find(top_) != mounts.npos || mounts.find("nsfs") != mounts.npos) left += "mounts; ";
-    if (left.empty()) return left;
+    if (left.empty() || steady_clock::now() >= end) return left;
     std::this_thread::sleep_for(milliseconds(2));
   }
-  return left;
 }
 
 Words Attack::Holding(std::string_view canary) const {

@@ -76,7 +76,8 @@ class Attack : public testing::TestWithParam<As> {
   bool WaitForOutput(std::string_view text) const;
 
   // What a cell leaves behind, in words; empty when nothing.
-  std::string LeftOvers(std::string_view id, std::string_view log) const;
+  std::string LeftOvers(std::string_view id, std::string_view log,
+                        std::chrono::milliseconds patience = std::chrono::milliseconds(3000)) const;
   std::vector<pid_t> Descendants() const;  // of cellos, the cell's processes among them
 
   const std::string& top() const { return top_; }
