@@ -7,6 +7,7 @@
 
 #include "base/encoding.h"
 #include "cell/cell_run.h"
+#include "cell/grant_survey.h"
 #include "event/compliance_events.h"
 #include "event/evidence_events.h"
 #include "event/export_events.h"
@@ -104,6 +105,10 @@ void CellRun::TellCompleted() {
       out_.notes.push_back("the workload's output was not read to its end");
     }
   }
+  if (out_.reason == Reason::kInitCrashed) {
+    // Nobody saw what happened between init's last word and its death.
+    recorder().NoteHole(event::Observer::kInit, released_at_, p_.clock->Boot(), "init died without a report");
+  }
   if (auto usage = cell_->ReadUsage()) {
     out_.cpu_usec = usage->cpu_usec;
     out_.memory_peak_bytes = usage->memory_peak_bytes;
@@ -197,6 +202,17 @@ void CellRun::LookForHookFiles() {
   }
 }
 
+void CellRun::LookForSetIdFiles() {
+  const auto& filesystem = p_.admission->bounded->spec.authority.filesystem;
+  if (!has_run_ || !filesystem || !filesystem->grant) return;
+  SetIdFiles found = FindSetIdFiles(p_.plan->facts.grants, filesystem->grant->readable.size());
+  for (const std::string& path : found.paths) {
+    out_.notes.push_back("privileged file in a writable grant, look at its content: " + base::Escape(path));
+  }
+  if (!found.complete) out_.notes.push_back("the writable grants are too large to be searched for privileged files");
+  set_id_files_ = std::move(found.paths);
+}
+
 void CellRun::TellSummaries() {
   const spec::CellSpec& spec = p_.admission->document->spec;
   event::ComplianceSummary summary{
@@ -234,7 +250,8 @@ void CellRun::TellDestroyed() {
               .evidence_bundle_ref = event::EvidenceBundleUrn(p_.plan->run_id),
               .residue_class = clean ? event::ResidueClass::kNone : event::ResidueClass::kDocumentedException,
               .reason_code = std::string(ToString(out_.reason)),
-              .new_hook_files = new_hook_files_}));
+              .new_hook_files = new_hook_files_,
+              .set_id_files = set_id_files_}));
 }
 
 void CellRun::TellBundle() {

@@ -9,6 +9,7 @@
 
 #include "base/encoding.h"
 #include "cell/capabilities.h"
+#include "cell/grant_survey.h"
 #include "cell/streams/cell_streams.h"
 #include "cell/streams/terminal.h"
 #include "cgroup/leaf.h"
@@ -68,6 +69,7 @@ RunOutcome CellRun::Execute() {
   ExportArtefacts();
   Destroy();
   LookForHookFiles();
+  LookForSetIdFiles();
   TellSummaries();
   TellDestroyed();
   TellBundle();
@@ -127,6 +129,7 @@ base::Result<> CellRun::CreateCell() {
     uid_slot_ = TRY_STEP("ids", UidSlot::Acquire(plan.uid_base));
     host_uid_ = host_gid_ = uid_slot_->cell_id();
     TRY_STEP("ids", p_.live->NoteUidSlot(uid_slot_->slot()));
+    for (std::string& note : ForeignOwners(plan.facts)) out_.notes.push_back(std::move(note));
   }
   control_ = TRY_STEP("create", ControlSocket::Listen(*p_.live));
   auto streams = TRY_STEP("streams", MakeCellStreams(plan.terminal, host_uid_, host_gid_));

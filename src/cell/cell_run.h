@@ -54,6 +54,7 @@ class CellRun {
   void TellCompleted();
   void ExportArtefacts();
   void LookForHookFiles();
+  void LookForSetIdFiles();
   void Destroy();
   void TellSummaries();
   void TellDestroyed();
@@ -82,7 +83,7 @@ class CellRun {
   std::chrono::milliseconds workload_time_{0};
   std::vector<std::string> leftovers_;
   std::string export_error_;
-  std::vector<std::string> new_hook_files_;
+  std::vector<std::string> new_hook_files_, set_id_files_;
   struct {
     std::optional<Recorded> controls, started, spawned, completed, compliance, homeostasis, destroyed;
     std::vector<std::string> cgroup;

@@ -42,6 +42,12 @@ base::Result<> Recorder::OpenCoverage(event::Observer observer, const std::vecto
   return {};
 }
 
+void Recorder::NoteHole(event::Observer observer, base::BootTime from, base::BootTime to, std::string why) {
+  for (event::CoverageRow& row : coverage_) {
+    if (row.source == observer) row.holes.push_back({from, to, std::move(why)});
+  }
+}
+
 void Recorder::CloseCoverage() {
   for (event::CoverageRow& row : coverage_) {
     const event::Counters counters = log_.CountersOf(row.source);

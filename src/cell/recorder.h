@@ -39,6 +39,8 @@ class Recorder {
 
   // Says that `observer` watches from now on.
   base::Result<> OpenCoverage(event::Observer observer, const std::vector<std::string>& covers);
+  // `observer` saw nothing from `from` to `to`; for its coverage, which is open.
+  void NoteHole(event::Observer observer, base::BootTime from, base::BootTime to, std::string why);
   // Closes every coverage in the order it was opened.
   void CloseCoverage();
   // Rows for `closing` and the seal; complete after CloseCoverage.

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <sys/utsname.h>
 
+#include <cctype>
 #include <utility>
 
 #include "backend/native/native_backend.h"
@@ -67,6 +68,28 @@ void PlanInto(const RunRequest& request, const std::string& run_id, Prepared& pr
   const bool short_of = error.os_errno != 0 && error.kind != base::ErrorKind::kNotFound && error.kind != base::ErrorKind::kDenied;
   if (short_of) error.kind = base::ErrorKind::kUnavailable;
   prepared.admission.plan_error = std::move(error);
+}
+
+// Messages of the plan name a member as "authority.filesystem.readable[0]"; refusals name it by RFC 6901.
+std::string PointerIn(std::string_view message) {
+  constexpr std::string_view kRoots[] = {"authority.", "run.", "export.", "lifetime."};
+  for (const std::string_view root : kRoots) {
+    const auto at = message.find(root);
+    if (at == std::string_view::npos || (at > 0 && message[at - 1] != ' ')) continue;
+    std::string pointer = "/spec/";
+    for (const char c : message.substr(at)) {
+      if (c == '.' || c == '[') {
+        pointer += '/';
+      } else if (std::isalnum(static_cast<unsigned char>(c)) != 0) {
+        pointer += c;
+      } else if (c != ']') {
+        break;
+      }
+    }
+    while (pointer.ends_with('/')) pointer.pop_back();
+    return pointer;
+  }
+  return {};
 }
 
 std::string CellIdOf(const Admission& admission) {
@@ -184,9 +207,9 @@ class OneRun {
       out_.phase = "plan";
     } else {
       admission.refusal = "controls";
-      admission.violations.push_back({"plan", "", error.message});
+      admission.violations.push_back({"plan", PointerIn(error.message), error.message});
       admission.message = error.message;
-      out_.violations.push_back({"plan", "", error.message});
+      out_.violations.push_back({"plan", PointerIn(error.message), error.message});
       out_.refusal = admission.refusal;
       out_.reason = Reason::kRefused;
     }
@@ -285,7 +308,7 @@ PlanResult MakePlanOnly(const RunRequest& request) {
     if (error.kind != base::ErrorKind::kUnavailable) {
       result.outcome.reason = Reason::kRefused;
       result.outcome.refusal = "controls";
-      result.outcome.violations.push_back({"plan", "", error.message});
+      result.outcome.violations.push_back({"plan", PointerIn(error.message), error.message});
     }
     return result;
   }

@@ -43,6 +43,7 @@ struct Settings {
   std::string l7_kid = "cellos-local-l7-v0";
 
   // Run
+  std::string backend = "native";
   std::string run_id;  // empty: generated
   std::uint64_t run_timeout_ms = 0;
   std::vector<std::string> argv0_prefixes;

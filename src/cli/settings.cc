@@ -19,7 +19,7 @@ using cell::Settings;
 
 constexpr SettingRow kSettings[] = {
     {"CELLOS_STATE_DIR", Style::kText, &AllSettings::state_dir},
-    {"CELLOS_CELL_BACKEND", Style::kBackend, &AllSettings::backend},
+    {"CELLOS_CELL_BACKEND", Style::kBackend, &Settings::backend},
 
     {"CELLOS_DEPLOYMENT_PROFILE", Style::kProfile, {}},
     {"CELLOS_STRICT_CONFIG", Style::kTruthy, &Settings::strict_config},
@@ -189,8 +189,11 @@ base::Result<> Apply(const SettingRow& row, std::string_view text, AllSettings& 
       if (!OneOf(text, {"env", "file"})) return Bad(row.variable, text, "env or file");
       return StoreText(row, text, settings);
     case Style::kBackend:
-      if (!OneOf(text, {"native", "proprietary"})) return Bad(row.variable, text, "native");
-      return StoreText(row, "native", settings);
+      // Known backends that this build lacks are refused at admission, with evidence.
+      if (!OneOf(text, {"native", "proprietary", "firecracker", "gvisor", "qemu"})) {
+        return Bad(row.variable, text, "native");
+      }
+      return StoreText(row, text == "proprietary" ? "native" : text, settings);
     default: return StoreSwitch(row, text, settings);
   }
 }

@@ -37,7 +37,6 @@ enum class Style : std::uint8_t {
 struct AllSettings {
   cell::Settings cell;
   std::string state_dir;     // CELLOS_STATE_DIR, --state-dir; empty: the default place
-  std::string backend = "native";
 };
 
 struct SettingRow {

@@ -32,15 +32,17 @@ Draft StartedEvent(const CellRef& cell, const Started& started) {
 Draft DestroyedEvent(const CellRef& cell, const Destroyed& destroyed) {
   Object object = Begin(cell);
   object.Add("evidenceBundleRef", destroyed.evidence_bundle_ref);
-  if (!destroyed.new_hook_files.empty()) {
-    std::vector<std::string> paths;
-    for (const std::string& path : destroyed.new_hook_files) paths.push_back(Quoted(path));
-    object.AddCut("newHookFiles", paths);
-  }
+  const auto add_paths = [&object](std::string_view name, const std::vector<std::string>& paths) {
+    std::vector<std::string> quoted;
+    for (const std::string& path : paths) quoted.push_back(Quoted(path));
+    if (!quoted.empty()) object.AddCut(name, quoted);
+  };
+  add_paths("newHookFiles", destroyed.new_hook_files);
   object.Add("outcome", ToString(destroyed.outcome));
   object.AddCut("reason", destroyed.reason);
   object.Add("reasonCode", destroyed.reason_code);
   if (destroyed.residue_class) object.Add("residueClass", ToString(*destroyed.residue_class));
+  add_paths("setIdFiles", destroyed.set_id_files);
   object.Add("tenantId", TenantOf(cell));
   if (destroyed.terminal_state) object.Add("terminalState", ToString(*destroyed.terminal_state));
   object.Add("ttlSeconds", destroyed.ttl_seconds);

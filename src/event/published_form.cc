@@ -34,6 +34,7 @@ constexpr Addition kAdditions[] = {
     {kStarted, "policyPackDigest"},
     {kDestroyed, "reasonCode"},
     {kDestroyed, "newHookFiles"},
+    {kDestroyed, "setIdFiles"},
     {kCommandCompleted, "signal"},
     {kCommandCompleted, "reason"},
     {kCommandCompleted, "argc"},

@@ -163,7 +163,7 @@ TEST(IncludeEdges, ThirdPartyHeadersStayInTheirAdapters) {
       R"(^[a-z0-9_]+$|^(linux|asm|asm-generic|sys|netinet|arpa|net|bits)/[a-z0-9_]+\.h$)"
       R"(|^(assert|dirent|dlfcn|elf|endian|errno|fcntl|grp|ifaddrs|inttypes|limits|link|malloc|netdb|poll|pthread|pty|pwd|)"
       R"(sched|semaphore|setjmp|signal|spawn|stdarg|stdbool|stddef|stdint|stdio|stdlib|string|strings|syslog|termios|time|)"
-      R"(ucontext|unistd|utime|fenv|float|math|locale|ctype|err|fnmatch|ftw|getopt|glob|libgen|regex|search|utmp|)"
+      R"(ucontext|unistd|utime|fenv|float|math|locale|ctype|err|fnmatch|fts|ftw|getopt|glob|libgen|regex|search|utmp|)"
       R"(stdnoreturn|stdatomic|alloca|byteswap|features|immintrin|x86intrin|cpuid)\.h$)");
   struct Row {
     std::string prefix;
