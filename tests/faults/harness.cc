@@ -138,7 +138,7 @@ Program::Program(std::vector<std::string> arguments, std::vector<std::string> en
   if (error != 0) ADD_FAILURE() << argv[0] << ": " << strerror(error);
 }
 
-Ended Program::Await(milliseconds deadline) {
+Ended Program::Await(milliseconds deadline, Others others) {
   Ended ended;
   const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
   const bool in_time = WaitPidfd(pidfd, deadline);
@@ -147,7 +147,7 @@ Ended Program::Await(milliseconds deadline) {
   int status = 0;
   waitpid(pid_, &status, 0);
   ended.status = !in_time ? kTimedOut : WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
-  ended.processes_left = !NoDescendants(milliseconds(1000));
+  ended.processes_left = others == Others::kNone && !NoDescendants(milliseconds(1000));
   ended.out = ReadText(scratch_ + "/out");
   ended.err = ReadText(scratch_ + "/err");
   if (auto* page = MapPage(scratch_ + "/page")) {
@@ -185,20 +185,20 @@ void Fault::Renew(State state) {
   fs::copy(template_, state_, fs::copy_options::recursive);
 }
 
-std::vector<std::string> Fault::RunArguments() const {
-  return {CELLOS_BIN_DIR "/cellos-faulty", "run", "--quiet", "--json", "--state-dir", state_, "--id", id_, "--ttl", "15s",
-          "--secret", "TOKEN", "--events", top_ + "/scratch/events", "--export", "out=/workspace/x", "--", "/bin/sh", "-c",
-          "echo x > /workspace/x"};
+std::vector<std::string> Fault::RunArguments(Sink sink) const {
+  std::vector<std::string> arguments = {CELLOS_BIN_DIR "/cellos-faulty", "run", "--quiet", "--json", "--state-dir", state_,
+                                        "--id", id_, "--ttl", "15s", "--secret", "TOKEN", "--export", "out=/workspace/x"};
+  if (sink == Sink::kFile) arguments.insert(arguments.end(), {"--events", top_ + "/scratch/events"});
+  arguments.insert(arguments.end(), {"--", "/bin/sh", "-c", "echo x > /workspace/x"});
+  return arguments;
 }
 
 std::vector<std::string> Fault::Environment(const std::string& fault) const {
   return {"CELLOS_SECRET_TOKEN=canary-in-the-environment", "CELLOS_FAULT=" + fault};
 }
 
-Ended Fault::RunOnce(const std::string& fault, std::vector<std::string> more_environment) {
-  auto environment = Environment(fault);
-  environment.insert(environment.end(), more_environment.begin(), more_environment.end());
-  return Program(RunArguments(), environment, top_ + "/scratch").Await(kDeadline);
+Ended Fault::RunOnce(const std::string& fault, Sink sink) {
+  return Program(RunArguments(sink), Environment(fault), top_ + "/scratch").Await(kDeadline);
 }
 
 Ended Fault::Cellos(std::vector<std::string> arguments) {

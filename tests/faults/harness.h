@@ -32,13 +32,16 @@ struct Ended {
   std::string Told() const;    // for messages of the tests
 };
 
+// Whether other programs of the test run beside the awaited one; else every descendant is waited for and taken.
+enum class Others : std::uint8_t { kNone, kRun };
+
 // A program in hand: its pid, and how it ended once it was awaited.
 class Program {
  public:
   // Runs `arguments` (the first is a path) with `environment` added to a minimal one, stdin from `in` (-1: /dev/null).
   Program(std::vector<std::string> arguments, std::vector<std::string> environment, const std::string& scratch, int in = -1);
   pid_t pid() const { return pid_; }
-  Ended Await(std::chrono::milliseconds deadline);
+  Ended Await(std::chrono::milliseconds deadline, Others others = Others::kNone);
 
  private:
   pid_t pid_ = -1;
@@ -56,9 +59,10 @@ class Fault : public testing::Test {
   // An empty state directory; with a deployment key and what else a first run leaves, when `used`.
   enum class State { kNew, kUsed };
   void Renew(State state);
+  enum class Sink : std::uint8_t { kNone, kFile };
   // cellos-faulty run of a command that writes an artefact, with a secret, an export and a file of events.
-  Ended RunOnce(const std::string& fault, std::vector<std::string> more_environment = {});
-  std::vector<std::string> RunArguments() const;
+  Ended RunOnce(const std::string& fault, Sink sink = Sink::kFile);
+  std::vector<std::string> RunArguments(Sink sink = Sink::kFile) const;
   std::vector<std::string> Environment(const std::string& fault) const;
   Ended Cellos(std::vector<std::string> arguments);
   // What a run must leave as it was: mounts, cgroups, sockets, scratch files, live entries. Empty lines when all is well.

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // SIGKILL at any step of a whole run: the cell dies, the collector leaves nothing, the log says what is proven.
+#include <signal.h>
+#include <unistd.h>
+
+#include <random>
+
 #include "harness.h"
 
 namespace faults {
@@ -34,6 +39,28 @@ class Kill : public Fault {
 };
 
 TEST_F(Kill, AtAnyCallLeavesNothingAndALogThatHolds) { Sweep(State::kUsed, Stride(5)); }
+
+TEST_F(Kill, AtRandomMomentsLeavesNothingAndALogThatHolds) {
+  Renew(State::kUsed);
+  const std::string before = Inventory();
+  std::mt19937 random(20261128);
+  const std::uint64_t kills = Stride(20) == 1 ? 1000 : 50;
+  std::uint64_t killed = 0;
+  for (std::uint64_t i = 0; i < kills; ++i) {
+    Renew(State::kUsed);
+    Program program(RunArguments(), Environment(""), top_ + "/scratch");
+    usleep(std::uniform_int_distribution<unsigned>(0, 40000)(random));
+    kill(program.pid(), SIGKILL);
+    const Ended ended = program.Await(kDeadline);
+    killed += ended.status == -SIGKILL ? 1 : 0;
+    EXPECT_FALSE(ended.processes_left) << ended.Told();
+    const Ended collected = Cellos({"gc"});
+    EXPECT_EQ(collected.status, 0) << collected.Told();
+    EXPECT_EQ(Inventory(), before) << collected.Told();
+    EXPECT_EQ(WrongEvidence(), "") << collected.Told();
+  }
+  EXPECT_GT(killed, kills / 4);
+}
 
 TEST_F(Kill, InAFirstRunLeavesNothingAndALogThatHolds) { Sweep(State::kNew, Stride(61)); }
 
