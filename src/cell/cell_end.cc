@@ -285,7 +285,8 @@ void CellRun::Seal() {
                   .required_sources = p_.plan->required_sources};
   if (told_.controls) end.controls = told_.controls->leaf;
   auto sealed = p_.evidence->Seal(end);
-  for (std::string& lost : p_.evidence->TakeSinkErrors()) out_.notes.push_back(std::move(lost));
+  out_.sink_losses = p_.evidence->TakeSinkErrors();
+  out_.notes.insert(out_.notes.end(), out_.sink_losses.begin(), out_.sink_losses.end());
   if (!sealed) {
     p_.live->LeaveForCollector();
     out_.reason = Reason::kEvidenceFailed;

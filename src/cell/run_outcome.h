@@ -62,6 +62,7 @@ struct RunOutcome {
   std::vector<ExportLine> exports;
   bool export_failed = false;    // the workload did its work, but an artefact could not be delivered
   bool output_lost = false;      // the caller's standard output or error refused a part of the workload's output
+  std::vector<std::string> sink_losses;  // what a sink of the user's could not take; among the notes too
   std::uint64_t findings_agree = 0, findings_gap = 0, findings_contradiction = 0;
   std::string evidence_dir;      // empty when no evidence could be written
   std::uint64_t evidence_size = 0;

@@ -53,7 +53,11 @@ int Report(const cell::RunOutcome& outcome, const Options& options) {
   } else if (status == kNotAsAsked && !summary && !outcome.message.empty()) {
     PrintError(base::Escape(outcome.message, 2000));  // the status isn't the workload's own: it needs its reason
   }
-  if (summary) PrintRaw(STDERR_FILENO, OutcomeSummary(outcome));
+  if (summary) {
+    PrintRaw(STDERR_FILENO, OutcomeSummary(outcome));
+  } else {
+    for (const std::string& lost : outcome.sink_losses) PrintError("events were lost: " + base::Escape(lost, 500));
+  }
   if (!options.json || PrintOut(OutcomeJson(outcome))) return status;
   PrintError("the result could not be written to standard output");
   return status == 0 ? kNotAsAsked : status;

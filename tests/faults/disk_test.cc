@@ -57,6 +57,33 @@ TEST_F(Disk, OneFailedSyncOfTheLogIsToldAndNeverTakenBack) {
   EXPECT_EQ(told, syncs);
 }
 
+TEST_F(Disk, AFileOfEventsThatCannotBeSyncedIsToldAndHarmsNeitherRunNorEvidence) {
+  Renew(State::kUsed);
+  int lost = 0;
+  for (int at = 1; at < 40; ++at) {
+    Renew(State::kUsed);
+    const Ended ended = RunOnce("fdatasync@" + std::to_string(at) + ":EIO");
+    if (!ended.fired) break;
+    EXPECT_NE(ended.err.find("(EIO)"), std::string::npos) << "sync " << at << ": " << ended.Told();
+    if (ended.status != 0) continue;
+    ++lost;
+    EXPECT_NE(ended.err.find("events were lost"), std::string::npos) << ended.Told();
+    EXPECT_TRUE(AnyComplete());
+  }
+  EXPECT_GE(lost, 1);
+}
+
+TEST_F(Disk, AFullDeviceForTheEventsIsTold) {
+  Renew(State::kUsed);
+  auto arguments = RunArguments();
+  for (std::string& argument : arguments) {
+    if (argument == top_ + "/scratch/events") argument = "/dev/full";
+  }
+  const Ended ended = Program(arguments, Environment(""), top_ + "/scratch").Await(kDeadline);
+  EXPECT_NE(ended.err, "") << ended.Told();
+  EXPECT_EQ(WrongEvidence(), "");
+}
+
 TEST_F(Disk, OneFailedWriteOfTheLogEndsTheRunWithFailedEvidence) {
   int told = 0;
   for (int at = 1; at < 80; at += static_cast<int>(Stride(3))) {
@@ -115,7 +142,7 @@ TEST_F(Disk, FilledByAnotherWhileTheCellRunsLeavesASealedRun) {
   Program program(arguments, Environment(""), top_ + "/scratch", ends[0]);
   close(ends[0]);
   std::string started;
-  for (int i = 0; i < 500 && started.find("process") == std::string::npos; ++i) {
+  for (int i = 0; i < 500 && started.find("process_spawned") == std::string::npos; ++i) {
     usleep(10000);
     std::ifstream events(top_ + "/scratch/events");
     started.assign(std::istreambuf_iterator<char>(events), {});

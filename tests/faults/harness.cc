@@ -248,7 +248,7 @@ std::string Fault::ClosingProven(const std::string& run) const {
   std::istringstream events(ReadText(run + "/events.jsonl"));
   std::string line;
   for (std::uint64_t i = 0; i < size; ++i) std::getline(events, line);
-  if (line.find(".closing\"") != std::string::npos || line.find("closing") != std::string::npos) return {};
+  if (line.find("evidence_log.v1.closing\"") != std::string::npos) return {};
   return "complete, but the newest checkpoint (" + std::to_string(size) + ") does not cover `closing`";
 }
 

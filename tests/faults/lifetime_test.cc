@@ -23,7 +23,7 @@ class Lifetime : public Fault {
     arguments.back() = "sleep 60";
     *std::ranges::find(arguments, "15s") = ttl;
     Program program(arguments, Environment(""), top_ + "/scratch");
-    for (int i = 0; i < 1000 && Events().find("process.v1.spawned") == std::string::npos; ++i) usleep(5000);
+    for (int i = 0; i < 1000 && Events().find("process_spawned") == std::string::npos; ++i) usleep(5000);
     return program;
   }
   std::string Events() const {
