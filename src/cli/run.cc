@@ -72,24 +72,23 @@ int Run(const Options& options) {
   if (options.print_spec) return PrintOut(request.document) ? kOk : kFailed;
   auto state = OpenState(prepared->settings, cell::OpenMode::kCreate);
   cell::RunOutcome outcome;
-  if (state) {
-    request.state = &*state;
-    const auto signals = RouteSignals();
-    if (!signals) return Fail(signals.error());
-    request.signal_fd = *signals;
-    LiveLine line(options);
-    if (line.on()) request.on_tick = [&line](std::chrono::milliseconds elapsed) { line.Show(elapsed); };
-    SyscallWatcher watcher;
-    if (options.explain) request.on_release = [&watcher](pid_t workload) { watcher.Start(workload); };
-    outcome = cell::Run(request);
-    line.Clear();
-    if (options.explain) PrintRaw(STDERR_FILENO, watcher.Explain());
-  } else {
-    // A run that can leave no evidence does not start.
+  const auto signals = RouteSignals();
+  // A run that can leave no evidence, or that no signal could end, does not start.
+  if (!state || !signals) {
     outcome.reason = cell::Reason::kStartFailed;
-    outcome.phase = "state";
-    outcome.message = state.error().message;
+    outcome.phase = state ? "signals" : "state";
+    outcome.message = state ? signals.error().message : state.error().message;
+    return Report(outcome, options);
   }
+  request.state = &*state;
+  request.signal_fd = *signals;
+  LiveLine line(options);
+  if (line.on()) request.on_tick = [&line](std::chrono::milliseconds elapsed) { line.Show(elapsed); };
+  SyscallWatcher watcher;
+  if (options.explain) request.on_release = [&watcher](pid_t workload) { watcher.Start(workload); };
+  outcome = cell::Run(request);
+  line.Clear();
+  if (options.explain) PrintRaw(STDERR_FILENO, watcher.Explain());
   return Report(outcome, options);
 }
 
