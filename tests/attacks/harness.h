@@ -23,6 +23,13 @@ std::string ToString(As who);
 std::vector<As> Everybody();
 inline constexpr uid_t kOrdinaryUser = 12345;
 
+// What a sanitizer adds to the resident memory of cellos, at most.
+#ifdef CELLOS_SANITIZED
+inline constexpr long kMemoryOverhead = 1l << 30;
+#else
+inline constexpr long kMemoryOverhead = 0;
+#endif
+
 struct Finished {
   int status = -1;   // exit status; 1000 + n when cellos itself was killed by signal n
   std::string out;   // of the workload

@@ -81,7 +81,9 @@ TEST_P(Lifecycle, LC04_ACrashOfInitOrReaperEndsTheCell) {
     const pid_t victim = Find(name);
     ASSERT_GT(victim, 0) << name;
     kill(victim, SIGKILL);
-    const Finished run = Wait(started);
+    const Finished run = Wait(started, {.verify = false});
+    // What init did not live to tell is missing, and said to be.
+    EXPECT_EQ(Cellos({"verify", fs::path(run.directory).filename()}).status, 3);
     EXPECT_EQ(run.Reason(), "init_crashed") << name << run.json;
     EXPECT_EQ(run.status, 137) << name;
     EXPECT_LT(run.took.count(), 15000) << name;
