@@ -68,12 +68,12 @@ class RunTest : public testing::Test {
   }
   RunOutcome RunScript(const std::string& script, const std::string& run = "", const std::string& spec = "",
                        int ttl = 60) {
-    return Run(Request(fmt::format(
+    return cell::Run(Request(fmt::format(
         R"({{"apiVersion":"cellos.io/v1","kind":"ExecutionCell","spec":{{"id":"t","authority":{{}},"lifetime":{{"ttlSeconds":{}}},"run":{{"argv":["sh","-c","{}"],"secretDelivery":"env"{}}}{}}}}})",
         ttl, script, run, spec)));
   }
   RunOutcome RunArgv(const std::string& argv) {
-    return Run(Request(
+    return cell::Run(Request(
         R"({"apiVersion":"cellos.io/v1","kind":"ExecutionCell","spec":{"id":"t","authority":{},"lifetime":{"ttlSeconds":60},"run":{"argv":)" +
         argv + R"(,"secretDelivery":"env"}}})"));
   }
@@ -124,7 +124,7 @@ TEST_F(RunTest, EveryEndingHasItsReasonAndExitStatus) {
       {RunArgv(R"(["nosuchprogram"])"), Reason::kCommandNotFound, 127},
       {RunArgv(R"(["/etc/passwd"])"), Reason::kCommandNotExecutable, 126},
       // An x32 number: killed by the filter, told apart from a signal of the workload's own.
-      {RunArgv(R"(["perl","-e","syscall(0x40000027)"])"), Reason::kFilterKilled, 159},
+      {RunArgv(R"x(["perl","-e","syscall(0x40000027)"])x"), Reason::kFilterKilled, 159},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(std::string(ToString(c.reason)) + ": " + c.out.message);
@@ -135,7 +135,7 @@ TEST_F(RunTest, EveryEndingHasItsReasonAndExitStatus) {
 }
 
 TEST_F(RunTest, ADocumentWithoutARunIsCreatedAndDestroyed) {
-  const RunOutcome out = Run(Request(
+  const RunOutcome out = cell::Run(Request(
       R"({"apiVersion":"cellos.io/v1","kind":"ExecutionCell","spec":{"id":"t","authority":{},"lifetime":{"ttlSeconds":60}}})"));
   EXPECT_EQ(out.ExitStatus(), 0) << out.message;
   ExpectSealed(out);
@@ -156,7 +156,7 @@ TEST_F(RunTest, ARefusalNamesThePlaceAndLeavesALog) {
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.document);
-    const RunOutcome out = Run(Request(c.document));
+    const RunOutcome out = cell::Run(Request(c.document));
     EXPECT_EQ(out.reason, Reason::kRefused);
     EXPECT_EQ(out.refusal, c.refusal);
     EXPECT_EQ(out.ExitStatus(), 126);
@@ -174,7 +174,7 @@ TEST_F(RunTest, ADecisionBoundToAnotherPolicyIsRefused) {
   RunRequest request = Request(
       R"({"apiVersion":"cellos.io/v1","kind":"ExecutionCell","spec":{"id":"t","authority":{},"lifetime":{"ttlSeconds":60}}})");
   request.settings.if_policy = "sha256:" + std::string(64, '0');
-  const RunOutcome out = Run(request);
+  const RunOutcome out = cell::Run(request);
   EXPECT_EQ(out.reason, Reason::kRefused);
   EXPECT_EQ(out.refusal, "condition");
 }
@@ -190,7 +190,7 @@ TEST_F(RunTest, ASecretReachesTheWorkloadAndNothingElse) {
   RunRequest request = Request(
       R"({"apiVersion":"cellos.io/v1","kind":"ExecutionCell","spec":{"id":"t","authority":{"secretRefs":["TOKEN"]},"lifetime":{"ttlSeconds":60},"run":{"argv":["sh","-c","test ${#TOKEN} = 23"],"secretDelivery":"env"}}})");
   ::setenv("CELLOS_SECRET_TOKEN", kCanary, 1);
-  const RunOutcome granted = Run(request);
+  const RunOutcome granted = cell::Run(request);
   EXPECT_EQ(granted.exit_code, 0) << granted.message;
   ExpectSealed(granted);
   EXPECT_THAT(Types(granted.evidence_dir), testing::IsSupersetOf({"secret.v1.delivered", "secret.v1.revoked"}));
@@ -203,7 +203,7 @@ TEST_F(RunTest, ASecretReachesTheWorkloadAndNothingElse) {
 
 TEST_F(RunTest, AMissingSecretEndsTheStartWithADenial) {
   ::unsetenv("CELLOS_SECRET_ABSENT");
-  const RunOutcome out = Run(Request(
+  const RunOutcome out = cell::Run(Request(
       R"({"apiVersion":"cellos.io/v1","kind":"ExecutionCell","spec":{"id":"t","authority":{"secretRefs":["ABSENT"]},"lifetime":{"ttlSeconds":60},"run":{"argv":["true"],"secretDelivery":"env"}}})"));
   EXPECT_EQ(out.reason, Reason::kStartFailed);
   EXPECT_EQ(out.phase, "secrets");
@@ -233,8 +233,8 @@ TEST_F(RunTest, TwoSupervisorsCannotOwnOneRunId) {
   RunRequest request = Request(
       R"({"apiVersion":"cellos.io/v1","kind":"ExecutionCell","spec":{"id":"t","authority":{},"lifetime":{"ttlSeconds":60}}})");
   request.settings.run_id = "twice";
-  EXPECT_EQ(Run(request).ExitStatus(), 0);
-  const RunOutcome second = Run(request);
+  EXPECT_EQ(cell::Run(request).ExitStatus(), 0);
+  const RunOutcome second = cell::Run(request);
   EXPECT_EQ(second.ExitStatus(), 125);
   EXPECT_THAT(second.message, testing::Not(IsEmpty()));
 }
