@@ -189,6 +189,7 @@ void RunWorkload(const wire::InitRecord& record) {
   Must(StartPhase::kFilter, InstallFilter(record.filter));
   AnnounceReady();
   AwaitBarrier(record, environment);
+  if (record.argument_count == 0) Exit(125);  // nothing to run: nobody opens this barrier
   const long result = HasSlash(arguments[0]) ? Execute(arguments[0], arguments, environment)
                                              : ExecuteByName(arguments, environment);
   wire::InitReport failed = {};

@@ -18,11 +18,13 @@ bool AllTexts(Bytes texts, std::uint32_t count) {
 bool IsFilter(Bytes filter) { return filter.size != 0 && filter.size % 8 == 0 && filter.size <= kMaxFilterBytes; }
 
 InitRecordFault Check(const InitRecord& record) {
-  if (record.argument_count == 0 || record.argument_count > kMaxInitArguments ||
-      record.environment_count > kMaxInitEnvironment || record.rlimit_count > kMaxInitRlimits) {
+  // No argument at all is a cell that runs nothing: its barrier is never opened.
+  if (record.argument_count > kMaxInitArguments || record.environment_count > kMaxInitEnvironment ||
+      record.rlimit_count > kMaxInitRlimits) {
     return InitRecordFault::kCount;
   }
-  if (!AllTexts(record.arguments, record.argument_count) || record.arguments.data[0] == 0 ||
+  if (!AllTexts(record.arguments, record.argument_count) ||
+      (record.argument_count != 0 && record.arguments.data[0] == 0) ||
       !AllTexts(record.environment, record.environment_count)) {
     return InitRecordFault::kText;
   }
