@@ -17,8 +17,8 @@ class Documents : public Attack {
  protected:
   static std::string Document(const std::string& run = R"("argv":["/bin/true"],"secretDelivery":"env")",
                               const std::string& id = "doc", const std::string& authority = "{}") {
-    return R"({"apiVersion":"cellos.io/v1","kind":"ExecutionCell","spec":{"id":")" + id + R"(","authority":)" + authority +
-           R"(,"lifetime":{"ttlSeconds":60},"run":{)" + run + "}}}";
+    return R"({"apiVersion":"cellos.io/v1","kind":"ExecutionCell","spec":{"id":")" + id + R"(","authority":)" +
+           authority + R"(,"lifetime":{"ttlSeconds":60},"run":{)" + run + "}}}";
   }
   Finished Spec(const std::string& text) { return Run({}, {.options = {"--spec", "-"}, .input = text}); }
   void ExpectRefused(const Finished& run, const std::string& what) {
@@ -38,7 +38,8 @@ TEST_P(Documents, DC01_TheBytesThatWereParsedRun) {
   EXPECT_EQ(run.out, "one\n") << run.err;
   const std::string document = Read(run.directory + "/document.json");
   EXPECT_EQ(document, Read(path));
-  EXPECT_TRUE(run.Logged("lifecycle.v1.started", {"\"specHash\":\"" + Sha256Of(run.directory + "/document.json"), "\"planDigest\":"}));
+  EXPECT_TRUE(run.Logged("lifecycle.v1.started",
+                         {"\"specHash\":\"" + Sha256Of(run.directory + "/document.json"), "\"planDigest\":"}));
   const Finished bound = Run({"/bin/true"}, {.options = {"--if-policy", "sha256:" + std::string(64, '0')}});
   EXPECT_TRUE(bound.status == 126 || bound.status == 2) << bound.status;
 }
@@ -65,7 +66,8 @@ TEST_P(Documents, DC04_TextIsWellFormed) {
     ExpectRefused(Spec(Document(std::string(R"("argv":["/bin/true",")") + bad + R"("],"secretDelivery":"env")")), bad);
   }
   ExpectRefused(Spec("\xef\xbb\xbf" + Document()), "byte order mark");
-  for (const char* id : {"a\\u202eb", "a\\u200bb", "a\\u001bb"}) ExpectRefused(Spec(Document(R"("argv":["/bin/true"],"secretDelivery":"env")", id)), id);
+  for (const char* id : {"a\\u202eb", "a\\u200bb", "a\\u001bb"})
+    ExpectRefused(Spec(Document(R"("argv":["/bin/true"],"secretDelivery":"env")", id)), id);
 }
 
 TEST_P(Documents, DC05_DocumentsAndPacksAreOwnFiles) {
@@ -74,7 +76,9 @@ TEST_P(Documents, DC05_DocumentsAndPacksAreOwnFiles) {
     const Finished run = Run({}, {.options = {"--spec", bad}});
     EXPECT_TRUE(run.status == 126 || run.status == 2) << bad << " " << run.status;
   }
-  const std::string pack = Write("pack.json", R"({"apiVersion":"cellos.io/v1","kind":"PolicyPack","spec":{"id":"p","version":"1.0.0","rules":{}}})");
+  const std::string pack =
+      Write("pack.json",
+            R"({"apiVersion":"cellos.io/v1","kind":"PolicyPack","spec":{"id":"p","version":"1.0.0","rules":{}}})");
   const Finished twin = Run({"/bin/true"}, {.options = {"--policy", pack}});
   EXPECT_EQ(twin.status, 0) << twin.err << twin.json;
   EXPECT_TRUE(twin.Logged("lifecycle.v1.started", {"\"policyPackDigest\":\"sha256:"})) << twin.log;
@@ -88,9 +92,11 @@ TEST_P(Documents, DC05_DocumentsAndPacksAreOwnFiles) {
 }
 
 TEST_P(Documents, DC06_GrantsDoNotCoverWhatTheCellNeeds) {
-  for (const char* target : {"/proc", "/dev", "/dev/shm/x/../..", "/run/cellos", "/usr", "/etc/passwd", "/", "/sys", "/usr/bin", "x/y", "/proc/self"}) {
-    const Finished run = Spec(Document(R"("argv":["/bin/true"],"secretDelivery":"env")", "g",
-                                       R"({"filesystem":{"readable":[{"source":")" + Rw() + R"(","target":")" + target + R"("}]}})"));
+  for (const char* target : {"/proc", "/dev", "/dev/shm/x/../..", "/run/cellos", "/usr", "/etc/passwd", "/", "/sys",
+                             "/usr/bin", "x/y", "/proc/self"}) {
+    const Finished run =
+        Spec(Document(R"("argv":["/bin/true"],"secretDelivery":"env")", "g",
+                      R"({"filesystem":{"readable":[{"source":")" + Rw() + R"(","target":")" + target + R"("}]}})"));
     EXPECT_EQ(run.status, 126) << target << run.json;
   }
   for (const char* source : {"/", "/proc", "/sys", "/dev", "/proc/1", "/run/cellos", "/dev/null"}) {
@@ -114,13 +120,15 @@ TEST_P(Documents, DC07_HostsAndWhatIsNotBuiltAreRefusedByPointer) {
 }
 
 TEST_P(Documents, DC08_NamesAndArgumentsAreBounded) {
-  for (const std::string& id : {std::string(".."), std::string("a/b"), std::string("-rf"), std::string(129, 'a'), std::string("a b")}) {
+  for (const std::string& id :
+       {std::string(".."), std::string("a/b"), std::string("-rf"), std::string(129, 'a'), std::string("a b")}) {
     const Finished run = Spec(Document(R"("argv":["/bin/true"],"secretDelivery":"env")", id));
     EXPECT_EQ(run.status, 126) << id << run.err;
   }
   ExpectRefused(Spec(Document(R"("argv":[],"secretDelivery":"env")")), "argv empty");
   ExpectRefused(Spec(Document(R"("argv":[""],"secretDelivery":"env")")), "argv[0] empty");
-  ExpectRefused(Spec(Document(R"("argv":["/bin/true",")" + std::string(2 << 20, 'a') + R"("],"secretDelivery":"env")")), "2 MiB");
+  ExpectRefused(Spec(Document(R"("argv":["/bin/true",")" + std::string(2 << 20, 'a') + R"("],"secretDelivery":"env")")),
+                "2 MiB");
   EXPECT_FALSE(fs::exists(State() + "/etc"));
   const Finished escape = Run({"/bin/true"}, {.environment = {"CELLOS_RUN_ID=../../escape"}});
   EXPECT_NE(escape.status, 0);
@@ -135,7 +143,9 @@ TEST_P(Documents, DC09_AfterTheDashesNothingIsOurs) {
     Write("bin/" + std::string(name), "#!/bin/sh\ntouch " + top() + "/rw/ran\n");
     fs::permissions(top() + "/bin/" + name, static_cast<fs::perms>(0755));
   }
-  const Finished path = Run({"sh", "-c", "echo ours"}, {.environment = {"PATH=" + top() + "/bin", "LC_ALL=xx_YY", "IFS=x", "TMPDIR=/nonexistent"}});
+  const Finished path =
+      Run({"sh", "-c", "echo ours"},
+          {.environment = {"PATH=" + top() + "/bin", "LC_ALL=xx_YY", "IFS=x", "TMPDIR=/nonexistent"}});
   EXPECT_EQ(path.out, "ours\n") << path.err;
   EXPECT_FALSE(fs::exists(top() + "/rw/ran"));
   EXPECT_NE(Run({"/bin/true"}, {.options = {"--backend", "x"}}).status, 0);

@@ -24,12 +24,15 @@ class Evidence : public Attack {
 };
 
 TEST_P(Evidence, EV01_NoneOfItIsReachableFromTheCell) {
-  const std::string script = "ls " + State() + " 2>&1; find / -xdev \\( -name '*.ed25519.pem' -o -name events.jsonl -o -name checkpoints \\) 2>/dev/null; echo end";
+  const std::string script = "ls " + State() +
+                             " 2>&1; find / -xdev \\( -name '*.ed25519.pem' -o -name events.jsonl -o -name checkpoints "
+                             "\\) 2>/dev/null; echo end";
   const Finished run = Shell(script);
   EXPECT_NE(run.out.find("No such file"), std::string::npos) << run.out;
   EXPECT_TRUE(run.out.ends_with("end\n") && run.out.find("pem") == std::string::npos) << run.out;
   // A grant of what holds the state directory does not show it; one of the state directory itself is refused.
-  const Finished around = Shell("ls -A /g/state | wc -l; cat /g/state/keys/*; echo x > /g/state/x", {.options = {"--ro", top() + ":/g"}});
+  const Finished around =
+      Shell("ls -A /g/state | wc -l; cat /g/state/keys/*; echo x > /g/state/x", {.options = {"--ro", top() + ":/g"}});
   EXPECT_EQ(around.out, "0\n") << around.out;
   for (const std::string& source : {State(), State() + "/keys"}) {
     EXPECT_EQ(Run({"/bin/true"}, {.options = {"--ro", source + ":/g"}}).status, 126) << source;
@@ -82,7 +85,8 @@ TEST_P(Evidence, EV09_WhatWasSwappedLaterIsNamed) {
 TEST_P(Evidence, EV11_ATornTailIsRecognised) {
   const Finished run = Run({"/bin/true"});
   const std::string path = run.directory + "/events.jsonl";
-  for (const std::size_t cut : {std::size_t{1}, std::size_t{2}, std::size_t{300}, run.log.size() / 2, run.log.size() - 10}) {
+  for (const std::size_t cut :
+       {std::size_t{1}, std::size_t{2}, std::size_t{300}, run.log.size() / 2, run.log.size() - 10}) {
     Write(path, run.log.substr(0, run.log.size() - cut));
     EXPECT_NE(Verify(NameOf(run)), 0) << cut;
   }
@@ -120,7 +124,8 @@ TEST_P(Evidence, EV15_AnEventFileThatCannotTakeThemStopsTheStart) {
   Write("victim", "kept");
   chmod((top() + "/victim").c_str(), 0666);
   fs::create_symlink(top() + "/victim", top() + "/link2");
-  for (const std::string& file : {top() + "/fifo", std::string("/dev/full"), top() + "/link2", top() + "/no/such", top() + "/rw"}) {
+  for (const std::string& file :
+       {top() + "/fifo", std::string("/dev/full"), top() + "/link2", top() + "/no/such", top() + "/rw"}) {
     const Finished run = Run({"/bin/true"}, {.options = {"--events", file}, .deadline = std::chrono::seconds(30)});
     if (file == "/dev/full") {
       EXPECT_NE(run.json.find("sink full"), std::string::npos) << "never silent: " << run.json;
@@ -137,7 +142,8 @@ TEST_P(Evidence, EV15_AnEventFileThatCannotTakeThemStopsTheStart) {
 
 TEST_P(Evidence, EV16_NonCanonicalLinesAreNamed) {
   const Finished run = Run({"/bin/true"});
-  for (const char* extra : {"\"a\":1,\"a\":2,", "\"a\":-0,", "\"a\":1.0,", "\"a\":1e400,", "\"a\":\"\\ud800\",", "\"a\":9007199254740993,"}) {
+  for (const char* extra : {"\"a\":1,\"a\":2,", "\"a\":-0,", "\"a\":1.0,", "\"a\":1e400,", "\"a\":\"\\ud800\",",
+                            "\"a\":9007199254740993,"}) {
     std::string changed = run.log;
     changed.insert(changed.find('{') + 1, extra);
     Write(run.directory + "/events.jsonl", changed);
@@ -160,10 +166,15 @@ TEST_P(Evidence, EV17_VerifyIsBounded) {
 TEST_P(Evidence, EV18_NeverUnsignedInSilence) {
   Run({"/bin/true"});  // makes the deployment key
   const std::string key = State() + "/keys/deployment.ed25519.pem", kept = Read(key);
-  const auto signing = [&] { return Run({"/bin/true"}, {.options = {"--events", Rw() + "/signed", "--sign-events"}, .verify = false}); };
+  const auto signing = [&] {
+    return Run({"/bin/true"}, {.options = {"--events", Rw() + "/signed", "--sign-events"}, .verify = false});
+  };
   const Finished twin = signing();
   EXPECT_EQ(twin.status, 0) << twin.err;
-  for (const char* bad : {"", "no key", "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEARCu+wpd5VTUE46zHZji7VT+jR7RD5EJyokXWDQccYNE=\n-----END PUBLIC KEY-----\n"}) {
+  for (const char* bad :
+       {"", "no key",
+        "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEARCu+wpd5VTUE46zHZji7VT+jR7RD5EJyokXWDQccYNE=\n-----END PUBLIC "
+        "KEY-----\n"}) {
     Write(key, bad);
     chmod(key.c_str(), 0600);
     const auto size = fs::file_size(Rw() + "/signed");

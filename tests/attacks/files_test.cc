@@ -59,7 +59,8 @@ TEST_P(Files, FI01_OnlyTheThreeStreamsComeIn) {
 
 TEST_P(Files, FI02_NoDirectoryAndNoProgramThroughADescriptor) {
   const int host = open("/", O_RDONLY | O_DIRECTORY);
-  for (const char* path : {"/proc/self/fd/3", "/proc/self/fd/7", "/proc/1/cwd", "/proc/self/root/../..", "/tmp/../../etc"}) {
+  for (const char* path :
+       {"/proc/self/fd/3", "/proc/self/fd/7", "/proc/1/cwd", "/proc/self/root/../..", "/tmp/../../etc"}) {
     const Finished run = Run({"/bin/true"}, {.options = {"--workdir", path}});
     EXPECT_TRUE(run.status == 125 || run.status == 126) << path << " " << run.status;
     EXPECT_EQ(run.Member("phase"), run.status == 125 ? "workdir" : "") << path << run.json;
@@ -81,8 +82,9 @@ TEST_P(Files, FI05_KernelInternalsAreNotThere) {
 }
 
 TEST_P(Files, FI06_ProcHoldsTheCellsProcessesOnly) {
-  const Finished run = Shell("sleep 30 & ls -d /proc/[0-9]* | wc -l; ls -d /proc/[0-9]* | sort -V | head -1; "
-                             "grep -c ' - proc ' /proc/self/mountinfo; kill $!");
+  const Finished run = Shell(
+      "sleep 30 & ls -d /proc/[0-9]* | wc -l; ls -d /proc/[0-9]* | sort -V | head -1; "
+      "grep -c ' - proc ' /proc/self/mountinfo; kill $!");
   int processes = 0, proc_mounts = 0;
   char first[64] = {};
   ASSERT_EQ(std::sscanf(run.out.c_str(), "%d %63s %d", &processes, first, &proc_mounts), 3) << run.out;
@@ -132,7 +134,8 @@ TEST_P(Files, FI07_AnExportThatIsExchangedForALinkIsInsideOrRefused) {
 TEST_P(Files, FI08_OnlyRegularFilesOfBoundedSizeAreExported) {
   ExpectNoExport("mkfifo x", "/workspace/x");
   ExpectNoExport("mkdir x", "/workspace/x");
-  ExpectNoExport("python3 -c 'import socket;socket.socket(socket.AF_UNIX).bind(\"x\")' 2>/dev/null || mkfifo x", "/workspace/x");
+  ExpectNoExport("python3 -c 'import socket;socket.socket(socket.AF_UNIX).bind(\"x\")' 2>/dev/null || mkfifo x",
+                 "/workspace/x");
   ExpectNoExport("true", "/dev/zero");
   ExpectNoExport("true", "/dev/null");
   ExpectNoExport("truncate -s 5G x", "/workspace/x");  // a hole of more than one export may have
@@ -148,10 +151,11 @@ TEST_P(Files, FI09_ExistingStartUpFilesStayReadOnlyAndNewOnesAreNamed) {
   for (const char* path : {"/.git", "/.git/hooks"}) Own(Rw() + path);
   Write(Rw() + "/.bashrc", "old");
   Write(Rw() + "/.git/hooks/pre-commit", "old");
-  const Finished run = Shell("cd /attack-rw; echo new > .bashrc; echo new > .git/hooks/pre-commit; rm -f .bashrc; "
-                             "mv .git .git2; mv .bashrc b; ln -f x .bashrc; echo new > .git/hooks/post-commit; echo evil > .envrc; "
-                             "echo twin > ok; exit 0",
-                             {.options = {"--rw", Rw() + ":/attack-rw", "--summary"}});
+  const Finished run = Shell(
+      "cd /attack-rw; echo new > .bashrc; echo new > .git/hooks/pre-commit; rm -f .bashrc; "
+      "mv .git .git2; mv .bashrc b; ln -f x .bashrc; echo new > .git/hooks/post-commit; echo evil > .envrc; "
+      "echo twin > ok; exit 0",
+      {.options = {"--rw", Rw() + ":/attack-rw", "--summary"}});
   EXPECT_EQ(run.status, 0) << run.err;
   EXPECT_EQ(Read(Rw() + "/.bashrc"), "old");
   EXPECT_EQ(Read(Rw() + "/.git/hooks/pre-commit"), "old");
@@ -159,7 +163,8 @@ TEST_P(Files, FI09_ExistingStartUpFilesStayReadOnlyAndNewOnesAreNamed) {
   EXPECT_EQ(Read(Rw() + "/ok"), "twin\n");
   // The summary and the object, which do not hold the command, and the end.
   EXPECT_NE(run.json.find(".envrc"), std::string::npos) << "new start-up files are named: " << run.json;
-  EXPECT_TRUE(run.Logged("lifecycle.v1.destroyed", {".envrc"}) || run.err.find(".envrc") != std::string::npos) << run.err;
+  EXPECT_TRUE(run.Logged("lifecycle.v1.destroyed", {".envrc"}) || run.err.find(".envrc") != std::string::npos)
+      << run.err;
 }
 
 TEST_P(Files, FI10_NoDeviceNodes) {
@@ -202,7 +207,8 @@ TEST_P(Files, FI14_TheReceiptIsOfTheBytesDelivered) {
     }
     close(fd);
   });
-  const Finished run = Run({"/bin/true"}, {.options = {"--rw", Rw() + ":/attack-rw", "--export", "big=/attack-rw/big"}});
+  const Finished run =
+      Run({"/bin/true"}, {.options = {"--rw", Rw() + ":/attack-rw", "--export", "big=/attack-rw/big"}});
   stop = true;
   writer.join();
   if (run.status != 0) {
@@ -223,7 +229,8 @@ TEST_P(Files, FI16_AGrantThatIsSwappedIsTheOnePlannedOrNone) {
   fs::create_directory_symlink(top() + "/other", top() + "/link");
   std::atomic<bool> stop = false;
   std::thread racer([&] {
-    while (!stop) renameat2(AT_FDCWD, (top() + "/granted").c_str(), AT_FDCWD, (top() + "/link").c_str(), RENAME_EXCHANGE);
+    while (!stop)
+      renameat2(AT_FDCWD, (top() + "/granted").c_str(), AT_FDCWD, (top() + "/link").c_str(), RENAME_EXCHANGE);
   });
   int started = 0;
   for (int i = 0; i < 12; ++i) {

@@ -32,7 +32,8 @@ std::string ReadWhole(const std::string& path) {
   std::string text;
   const int fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   char buffer[1 << 16];
-  for (ssize_t count; fd >= 0 && (count = ::read(fd, buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(count));
+  for (ssize_t count; fd >= 0 && (count = ::read(fd, buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<std::size_t>(count));
   if (fd >= 0) ::close(fd);
   return text;
 }
@@ -133,7 +134,8 @@ std::string Base64(std::string_view text) {
 
 bool HoldsAny(const std::string& text, std::string_view canary) {
   std::string url;
-  for (const char c : canary) url += std::isalnum(static_cast<unsigned char>(c)) != 0 ? std::string(1, c) : "%" + Hex({&c, 1});
+  for (const char c : canary)
+    url += std::isalnum(static_cast<unsigned char>(c)) != 0 ? std::string(1, c) : "%" + Hex({&c, 1});
   const auto has = [&text](const std::string& form) { return form.size() > 7 && text.find(form) != text.npos; };
   // Base64 at each of the three offsets that the canary may have in what was coded.
   return has(std::string(canary)) || has(Hex(canary)) || has(url) || has(Base64(canary)) ||
@@ -164,7 +166,8 @@ bool Finished::Logged(std::string_view type, const Words& parts) const {
   for (std::string line; std::getline(lines, line);) {
     const std::string end = std::string(type) + "\"";
     if (line.find(end) == line.npos) continue;
-    if (std::all_of(parts.begin(), parts.end(), [&](const std::string& part) { return line.find(part) != line.npos; })) {
+    if (std::all_of(parts.begin(), parts.end(),
+                    [&](const std::string& part) { return line.find(part) != line.npos; })) {
       return true;
     }
   }
@@ -229,8 +232,9 @@ pid_t Attack::Spawn(const Words& words, const How& how) {
     ::dup2(out, 1);
     ::dup2(how.err >= 0 ? how.err : err, 2);
     if (::chdir(top_.c_str()) != 0) ::_exit(97);
-    if (GetParam() == As::kUser && (::setgroups(0, nullptr) != 0 || ::setresgid(kOrdinaryUser, kOrdinaryUser, kOrdinaryUser) != 0 ||
-                                    ::setresuid(kOrdinaryUser, kOrdinaryUser, kOrdinaryUser) != 0)) {
+    if (GetParam() == As::kUser &&
+        (::setgroups(0, nullptr) != 0 || ::setresgid(kOrdinaryUser, kOrdinaryUser, kOrdinaryUser) != 0 ||
+         ::setresuid(kOrdinaryUser, kOrdinaryUser, kOrdinaryUser) != 0)) {
       ::_exit(98);
     }
     ::setenv("HOME", top_.c_str(), 1);
@@ -273,7 +277,8 @@ Finished Attack::Cellos(const Words& words, const How& how) {
 }
 
 Started Attack::Start(const Words& command, const How& how) {
-  Started started{.id = "atk" + std::to_string(::getpid()) + "x" + std::to_string(++next_), .began = steady_clock::now()};
+  Started started{.id = "atk" + std::to_string(::getpid()) + "x" + std::to_string(++next_),
+                  .began = steady_clock::now()};
   Words words = {"run", "--json"};
   if (std::find(how.options.begin(), how.options.end(), "--spec") == how.options.end() &&
       std::find(how.options.begin(), how.options.end(), "--id") == how.options.end()) {
@@ -383,13 +388,16 @@ testing::AssertionResult Refused(const Answers& answers, std::string_view row, c
 }
 
 Answers Unconfined(std::string_view group) {
-  const std::string command = "timeout -s KILL 20 unshare --kill-child --user --map-root-user --mount --pid --net --ipc --uts --fork --mount-proc " CELLOS_BIN_DIR
-                              "/attack_probe " + NamespaceInode("mnt") + " " + NamespaceInode("pid") + " " +
-                              NamespaceInode("net") + " " + std::string(group) + " 2>&1";
+  const std::string command =
+      "timeout -s KILL 20 unshare --kill-child --user --map-root-user --mount --pid --net --ipc --uts --fork "
+      "--mount-proc " CELLOS_BIN_DIR "/attack_probe " +
+      NamespaceInode("mnt") + " " + NamespaceInode("pid") + " " + NamespaceInode("net") + " " + std::string(group) +
+      " 2>&1";
   std::string output;
   FILE* pipe = ::popen(command.c_str(), "r");
   char buffer[4096];
-  for (std::size_t count; pipe != nullptr && (count = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) output.append(buffer, count);
+  for (std::size_t count; pipe != nullptr && (count = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;)
+    output.append(buffer, count);
   if (pipe == nullptr || ::pclose(pipe) != 0) return {};
   return ParseAnswers(output);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs attacks in real cells through the program that users run, as whoever runs the tests and as an ordinary user.
-// Every run has a deadline and is followed by an inventory: processes, mounts, control groups, ids and live entries that
-// the cell held must be gone, and its evidence must verify.
+// Every run has a deadline and is followed by an inventory: processes, mounts, control groups, ids and live entries
+// that the cell held must be gone, and its evidence must verify.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -31,10 +31,10 @@ inline constexpr long kMemoryOverhead = 0;
 #endif
 
 struct Finished {
-  int status = -1;   // exit status; 1000 + n when cellos itself was killed by signal n
-  std::string out;   // of the workload
+  int status = -1;  // exit status; 1000 + n when cellos itself was killed by signal n
+  std::string out;  // of the workload
   std::string err;
-  std::string json;  // the object of --json
+  std::string json;       // the object of --json
   std::string directory;  // of the run
   std::string log;        // events.jsonl
   std::chrono::milliseconds took{0};
@@ -49,10 +49,10 @@ struct Finished {
 struct How {
   Words options = {};
   std::string input = {};
-  Words environment = {};                       // NAME=VALUE added to that of cellos
+  Words environment = {};  // NAME=VALUE added to that of cellos
   std::chrono::seconds deadline{60};
-  bool verify = true;                           // the evidence must verify
-  int err = -1;                                 // standard error of cellos; -1: a file
+  bool verify = true;  // the evidence must verify
+  int err = -1;        // standard error of cellos; -1: a file
 };
 
 // A cellos that was started and not yet waited for. Its streams go to files.
@@ -120,8 +120,8 @@ Answers Unconfined(std::string_view group);
 
 std::string Sha256Of(const std::string& path);
 
-#define ATTACK_AS_EVERYBODY(suite)                                                          \
-  INSTANTIATE_TEST_SUITE_P(As, suite, testing::ValuesIn(Everybody()),                       \
+#define ATTACK_AS_EVERYBODY(suite)                                    \
+  INSTANTIATE_TEST_SUITE_P(As, suite, testing::ValuesIn(Everybody()), \
                            [](const testing::TestParamInfo<As>& who) { return ToString(who.param); })
 
 }  // namespace attacks

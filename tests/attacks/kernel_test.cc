@@ -48,9 +48,10 @@ TEST_P(Kernel, KE05_MountsStayAsTheyWere) {
   EXPECT_TRUE(Refused(Said(), "KE05", {"EPERM"}));
   std::string attack;
   for (const std::string& word : ProbeCommand({"kernel"})) attack += word + " ";
-  const Finished run = Shell("cat /proc/self/mountinfo > /tmp/before; " + attack +
-                                 "> /tmp/said; grep -c KE05 /tmp/said; cmp /tmp/before /proc/self/mountinfo && echo same",
-                             {.options = ProbeGrants()});
+  const Finished run =
+      Shell("cat /proc/self/mountinfo > /tmp/before; " + attack +
+                "> /tmp/said; grep -c KE05 /tmp/said; cmp /tmp/before /proc/self/mountinfo && echo same",
+            {.options = ProbeGrants()});
   EXPECT_EQ(run.out, "12\nsame\n") << run.err;
 }
 
@@ -73,7 +74,9 @@ TEST_P(Kernel, KE10_FourSocketFamilies) {
   EXPECT_EQ(Probe({"families"}).out, "1/1 2/1 10/1 1/2 2/2 10/2 16/2 1/3 16/3 1/5 pair/1 \n");
 }
 
-TEST_P(Kernel, KE11_TheKernelIsNotStalledInACopy) { EXPECT_TRUE(Refused(Said(), "KE11", {"EPERM", "ENOSYS", "ENOENT"})); }
+TEST_P(Kernel, KE11_TheKernelIsNotStalledInACopy) {
+  EXPECT_TRUE(Refused(Said(), "KE11", {"EPERM", "ENOSYS", "ENOENT"}));
+}
 
 TEST_P(Kernel, KE12_TheCallersKeysAreNotTheCells) { EXPECT_TRUE(Refused(Said(), "KE12", {"EPERM", "ENOSYS"})); }
 
@@ -107,11 +110,27 @@ TEST_P(Kernel, TheSameAttemptsSucceedWhereNoCellRefusesThem) {
   for (const auto& [name, answer] : free) {
     if (answer == "allowed") allowed.insert(name);
   }
-  for (const char* name :
-       {"KE01.io_uring_setup", "KE03.unshare_user", "KE03.unshare_net", "KE03.clone_user", "KE03.clone_user_net_high",
-        "KE03.setns", "KE04.ptrace_child", "KE04.process_vm_readv", "KE04.pidfd_getfd", "KE04.kcmp", "KE05.mount_tmpfs",
-        "KE05.mount_bind", "KE05.fsopen", "KE05.open_tree", "KE05.chroot", "KE07.listener", "KE09.read_implies_exec",
-        "KE10.raw", "KE11.userfaultfd_user", "KE12.add_key", "KE14.port_80"}) {
+  for (const char* name : {"KE01.io_uring_setup",
+                           "KE03.unshare_user",
+                           "KE03.unshare_net",
+                           "KE03.clone_user",
+                           "KE03.clone_user_net_high",
+                           "KE03.setns",
+                           "KE04.ptrace_child",
+                           "KE04.process_vm_readv",
+                           "KE04.pidfd_getfd",
+                           "KE04.kcmp",
+                           "KE05.mount_tmpfs",
+                           "KE05.mount_bind",
+                           "KE05.fsopen",
+                           "KE05.open_tree",
+                           "KE05.chroot",
+                           "KE07.listener",
+                           "KE09.read_implies_exec",
+                           "KE10.raw",
+                           "KE11.userfaultfd_user",
+                           "KE12.add_key",
+                           "KE14.port_80"}) {
     EXPECT_TRUE(allowed.contains(name)) << name << ": " << (free.contains(name) ? free.at(name) : "not tried");
   }
 }

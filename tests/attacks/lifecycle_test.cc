@@ -68,8 +68,9 @@ TEST_P(Lifecycle, LC01_AKilledSupervisorLeavesNothing) {
 }
 
 TEST_P(Lifecycle, LC03_TheNextCellSeesNothingOfTheLast) {
-  Shell("echo x > /tmp/mark; echo x > /dev/shm/mark; echo x > /workspace/mark; "
-        "python3 -c 'import ctypes;c=ctypes.CDLL(None);print(c.shmget(4711,4096,0o1600))' 2>/dev/null; exit 0");
+  Shell(
+      "echo x > /tmp/mark; echo x > /dev/shm/mark; echo x > /workspace/mark; "
+      "python3 -c 'import ctypes;c=ctypes.CDLL(None);print(c.shmget(4711,4096,0o1600))' 2>/dev/null; exit 0");
   const Finished next = Shell("ls -A /tmp /dev/shm /workspace | grep -c mark; tail -n +2 /proc/sysvipc/shm | wc -l");
   EXPECT_EQ(next.out, "0\n0\n");
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attacks a cell from inside: `attack_probe MNT PID NET WHAT…` with the inode numbers of the harness's namespaces, all of
-// which must differ from its own. WHAT is a group of attempts (a line each: name, and what the kernel answered) or a command.
+// Attacks a cell from inside: `attack_probe MNT PID NET WHAT…` with the inode numbers of the harness's namespaces, all
+// of which must differ from its own. WHAT is a group of attempts (a line each: name, and what the kernel answered) or a
+// command.
 #include "probe.h"
 
 #include <errno.h>

@@ -15,7 +15,10 @@
 namespace probe {
 namespace {
 
-#define ATTEMPT(name, ...) {name, +[]() -> long { return __VA_ARGS__; }}
+#define ATTEMPT(name, ...)                      \
+  {                                             \
+    name, +[]() -> long { return __VA_ARGS__; } \
+  }
 
 long Write(const char* path) { return OpenOnly(path, O_WRONLY); }
 long Create(const char* path, int mode = 0600) {

@@ -102,11 +102,18 @@ long ReadOwnKeyring() {
   return keyring;
 }
 
-#define TRY(name, ...) {name, +[]() -> long { return __VA_ARGS__; }}
+#define TRY(name, ...)                          \
+  {                                             \
+    name, +[]() -> long { return __VA_ARGS__; } \
+  }
 #define CALL(name, number, ...) TRY(name, syscall(number __VA_OPT__(, ) __VA_ARGS__))
 
 constexpr Attempt kAttempts[] = {
-    TRY("KE01.io_uring_setup", [] { io_uring_params params = {}; return syscall(SYS_io_uring_setup, 1, &params); }()),
+    TRY("KE01.io_uring_setup",
+        [] {
+          io_uring_params params = {};
+          return syscall(SYS_io_uring_setup, 1, &params);
+        }()),
     CALL("KE01.io_uring_enter", SYS_io_uring_enter, -1, 0, 0, 0, nullptr, 0),
     CALL("KE01.io_uring_register", SYS_io_uring_register, -1, 0, nullptr, 0),
     TRY("KE02.int80", Foreign()),
@@ -146,17 +153,26 @@ constexpr Attempt kAttempts[] = {
     CALL("KE05.fspick", SYS_fspick, AT_FDCWD, "/", 0),
     CALL("KE05.open_tree", SYS_open_tree, AT_FDCWD, "/usr", 1),
     CALL("KE05.move_mount", SYS_move_mount, AT_FDCWD, "/proc", AT_FDCWD, "/tmp", 0),
-    TRY("KE05.mount_setattr", [] {
-      const unsigned long attributes[4] = {0, 1 /* read-only, cleared */, 0, 0};
-      return syscall(SYS_mount_setattr, AT_FDCWD, "/usr", 0, attributes, sizeof attributes);
-    }()),
+    TRY("KE05.mount_setattr",
+        [] {
+          const unsigned long attributes[4] = {0, 1 /* read-only, cleared */, 0, 0};
+          return syscall(SYS_mount_setattr, AT_FDCWD, "/usr", 0, attributes, sizeof attributes);
+        }()),
     CALL("KE05.pivot_root", SYS_pivot_root, ".", "."),
     CALL("KE05.chroot", SYS_chroot, "/tmp"),
     TRY("KE06.tiocsti", Ioctl(TIOCSTI, "x")),
     TRY("KE06.tiocsti_high", Ioctl(1ul << 32 | TIOCSTI, "x")),
     TRY("KE06.tioclinux", Ioctl(TIOCLINUX, "\3")),
-    TRY("KE06.tiocsetd", [] { const int discipline = 0; return Ioctl(TIOCSETD, &discipline); }()),
-    TRY("KE06.tiocsetd_high", [] { const int discipline = 0; return Ioctl(1ul << 63 | TIOCSETD, &discipline); }()),
+    TRY("KE06.tiocsetd",
+        [] {
+          const int discipline = 0;
+          return Ioctl(TIOCSETD, &discipline);
+        }()),
+    TRY("KE06.tiocsetd_high",
+        [] {
+          const int discipline = 0;
+          return Ioctl(1ul << 63 | TIOCSETD, &discipline);
+        }()),
     TRY("KE06.tioccons", Ioctl(TIOCCONS, nullptr)),
     TRY("KE07.listener", Filter(SECCOMP_FILTER_FLAG_NEW_LISTENER)),
     TRY("KE07.listener_and_more", Filter(SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_LOG)),
@@ -169,7 +185,11 @@ constexpr Attempt kAttempts[] = {
     CALL("KE09.mmap_page_zero", SYS_personality, 0x0100000),
     CALL("KE09.twin_personality", SYS_personality, 0xffffffff),
 #if defined(__x86_64__)
-    TRY("KE09.modify_ldt", [] { char buffer[16]; return syscall(SYS_modify_ldt, 0, buffer, sizeof buffer); }()),
+    TRY("KE09.modify_ldt",
+        [] {
+          char buffer[16];
+          return syscall(SYS_modify_ldt, 0, buffer, sizeof buffer);
+        }()),
     CALL("KE09.iopl", SYS_iopl, 3),
     CALL("KE09.ioperm", SYS_ioperm, 0x80, 1, 1),
 #endif
@@ -207,14 +227,16 @@ constexpr Attempt kAttempts[] = {
     TRY("KE15.init_for_writing", OpenOnly("/proc/1/exe", O_WRONLY)),
     TRY("KE15.self_for_writing", OpenOnly("/proc/self/exe", O_WRONLY)),
     TRY("KE15.init_for_reading", OpenOnly("/proc/1/exe", O_RDONLY)),
-    TRY("KE16.bpf", [] {
-      char attributes[128] = {2 /* BPF_MAP_TYPE_ARRAY */, 0, 0, 0, 4, 0, 0, 0, 4, 0, 0, 0, 1};
-      return syscall(SYS_bpf, 0, attributes, sizeof attributes);
-    }()),
-    TRY("KE16.perf", [] {
-      unsigned attributes[32] = {1 /* software */, sizeof attributes};
-      return syscall(SYS_perf_event_open, attributes, 0, -1, -1, 0);
-    }()),
+    TRY("KE16.bpf",
+        [] {
+          char attributes[128] = {2 /* BPF_MAP_TYPE_ARRAY */, 0, 0, 0, 4, 0, 0, 0, 4, 0, 0, 0, 1};
+          return syscall(SYS_bpf, 0, attributes, sizeof attributes);
+        }()),
+    TRY("KE16.perf",
+        [] {
+          unsigned attributes[32] = {1 /* software */, sizeof attributes};
+          return syscall(SYS_perf_event_open, attributes, 0, -1, -1, 0);
+        }()),
     CALL("KE16.syslog", SYS_syslog, 10, nullptr, 0),
 };
 

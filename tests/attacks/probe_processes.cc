@@ -26,7 +26,10 @@
 namespace probe {
 namespace {
 
-#define ATTEMPT(name, ...) {name, +[]() -> long { return __VA_ARGS__; }}
+#define ATTEMPT(name, ...)                      \
+  {                                             \
+    name, +[]() -> long { return __VA_ARGS__; } \
+  }
 
 long Limit(int pid, int resource, rlim_t value) {
   const rlimit limit = {value, value};
@@ -39,8 +42,13 @@ long RealTime(int pid, int policy) {
 }
 
 long Deadline() {
-  struct { unsigned size, policy; unsigned long flags; int nice; unsigned priority; unsigned long runtime, deadline, period; }
-      attributes = {48, 6, 0, 0, 0, 1000000, 10000000, 10000000};
+  struct {
+    unsigned size, policy;
+    unsigned long flags;
+    int nice;
+    unsigned priority;
+    unsigned long runtime, deadline, period;
+  } attributes = {48, 6, 0, 0, 0, 1000000, 10000000, 10000000};
   return syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
@@ -74,18 +82,21 @@ constexpr Attempt kAttempts[] = {
     ATTEMPT("PR05.sigsys_self", kill(getpid(), SIGSYS)),
     ATTEMPT("PR05.sigsys_queued", Queue(getpid(), SIGSYS)),
     ATTEMPT("PR05.sigsys_thread", syscall(SYS_tgkill, getpid(), getpid(), SIGSYS)),
-    ATTEMPT("PR05.sigsys_pidfd", syscall(SYS_pidfd_send_signal, syscall(SYS_pidfd_open, getpid(), 0), SIGSYS, nullptr, 0)),
+    ATTEMPT("PR05.sigsys_pidfd",
+            syscall(SYS_pidfd_send_signal, syscall(SYS_pidfd_open, getpid(), 0), SIGSYS, nullptr, 0)),
     ATTEMPT("PR05.sigsys_parent_death", syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGSYS, 0, 0, 0)),
-    ATTEMPT("PR05.sigsys_exit", [] {
-      const long child = syscall(SYS_clone, SIGSYS, nullptr, nullptr, nullptr, nullptr);
-      if (child == 0) _exit(0);
-      signal(SIGSYS, SIG_IGN);
-      return child;
-    }()),
+    ATTEMPT("PR05.sigsys_exit",
+            [] {
+              const long child = syscall(SYS_clone, SIGSYS, nullptr, nullptr, nullptr, nullptr);
+              if (child == 0) _exit(0);
+              signal(SIGSYS, SIG_IGN);
+              return child;
+            }()),
     ATTEMPT("PR05.twin_kill", kill(SleepingChild(), SIGTERM)),
     ATTEMPT("PR06.limit_reaper", Limit(1, RLIMIT_NOFILE, 3)),
     ATTEMPT("PR06.limit_reaper_time", Limit(1, RLIMIT_CPU, 0)),
-    ATTEMPT("PR06.limit_reaper_high", syscall(SYS_prlimit64, 1ul << 32 | 1, RLIMIT_NOFILE, "0123456789abcdef", nullptr)),
+    ATTEMPT("PR06.limit_reaper_high",
+            syscall(SYS_prlimit64, 1ul << 32 | 1, RLIMIT_NOFILE, "0123456789abcdef", nullptr)),
     ATTEMPT("PR06.limit_outer", Limit(100000, RLIMIT_NOFILE, 3)),
     ATTEMPT("PR06.oom_reaper", WriteText("/proc/1/oom_score_adj", "1000")),
     ATTEMPT("PR06.oom_lower", WriteText("/proc/self/oom_score_adj", "0")),
@@ -95,55 +106,67 @@ constexpr Attempt kAttempts[] = {
     ATTEMPT("PR06.twin_limit_self", Limit(0, RLIMIT_NOFILE, 64)),
     ATTEMPT("PR06.twin_limit_child", Limit(SleepingChild(), RLIMIT_NOFILE, 64)),
     ATTEMPT("PR06.twin_nice", setpriority(PRIO_PROCESS, 0, 5)),
-    ATTEMPT("PR07.clone_parent", [] {
-      const long child = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, nullptr, nullptr, nullptr, nullptr);
-      if (child == 0) _exit(0);
-      return child;
-    }()),
+    ATTEMPT("PR07.clone_parent",
+            [] {
+              const long child = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, nullptr, nullptr, nullptr, nullptr);
+              if (child == 0) _exit(0);
+              return child;
+            }()),
     ATTEMPT("PR08.dev_tty", OpenOnly("/dev/tty", O_RDWR)),
     ATTEMPT("PR08.truncate_stdout", ftruncate(1, 0)),
     ATTEMPT("PR08.seek_stdout", lseek(1, 0, SEEK_SET)),
-    ATTEMPT("PR08.read_stdout", [] { char byte; return read(1, &byte, 1); }()),
+    ATTEMPT("PR08.read_stdout",
+            [] {
+              char byte;
+              return read(1, &byte, 1);
+            }()),
     ATTEMPT("PR08.twin_reopen", OpenOnly("/proc/self/fd/1", O_WRONLY)),
     ATTEMPT("RS01.mount_cgroup", syscall(SYS_mount, "none", "/tmp", "cgroup2", 0, nullptr)),
     ATTEMPT("RS01.mount_cgroup_v1", syscall(SYS_mount, "none", "/tmp", "cgroup", 0, "memory")),
     ATTEMPT("RS01.release_agent", OpenOnly("/sys/fs/cgroup/release_agent", O_WRONLY)),
     ATTEMPT("RS02.procs", OpenOnly("/sys/fs/cgroup/cgroup.procs", O_WRONLY)),
-    ATTEMPT("RS02.clone_into", [] {
-      unsigned long arguments[11] = {0x200000000ul, 0, 0, 0, SIGCHLD};
-      arguments[10] = static_cast<unsigned long>(open("/", O_RDONLY));
-      return syscall(SYS_clone3, arguments, sizeof arguments);
-    }()),
+    ATTEMPT("RS02.clone_into",
+            [] {
+              unsigned long arguments[11] = {0x200000000ul, 0, 0, 0, SIGCHLD};
+              arguments[10] = static_cast<unsigned long>(open("/", O_RDONLY));
+              return syscall(SYS_clone3, arguments, sizeof arguments);
+            }()),
     ATTEMPT("RS03.fifo", RealTime(0, SCHED_FIFO)),
     ATTEMPT("RS03.round_robin", RealTime(0, SCHED_RR)),
-    ATTEMPT("RS03.fifo_high", [] {
-      const sched_param parameter = {.sched_priority = 1};
-      return syscall(SYS_sched_setscheduler, 0, 1ul << 40 | SCHED_FIFO, &parameter);
-    }()),
+    ATTEMPT("RS03.fifo_high",
+            [] {
+              const sched_param parameter = {.sched_priority = 1};
+              return syscall(SYS_sched_setscheduler, 0, 1ul << 40 | SCHED_FIFO, &parameter);
+            }()),
     ATTEMPT("RS03.deadline", Deadline()),
     ATTEMPT("RS03.rtprio_limit", Limit(0, RLIMIT_RTPRIO, 50)),
-    ATTEMPT("RS03.lock_1g", [] {
-      void* memory = mmap(nullptr, 1ul << 30, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-      return mlock(memory, 1ul << 30);
-    }()),
+    ATTEMPT("RS03.lock_1g",
+            [] {
+              void* memory =
+                  mmap(nullptr, 1ul << 30, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+              return mlock(memory, 1ul << 30);
+            }()),
     ATTEMPT("RS03.twin_batch", RealTime(0, SCHED_BATCH)),
     ATTEMPT("RS04.clock_settime", ClockSet()),
-    ATTEMPT("RS04.settimeofday", [] {
-      const timeval when = {0, 0};
-      return syscall(SYS_settimeofday, &when, nullptr);
-    }()),
+    ATTEMPT("RS04.settimeofday",
+            [] {
+              const timeval when = {0, 0};
+              return syscall(SYS_settimeofday, &when, nullptr);
+            }()),
     ATTEMPT("RS04.adjtimex", ClockAdjust()),
     ATTEMPT("SE08.core_unlimited", Limit(0, RLIMIT_CORE, RLIM_INFINITY)),
     ATTEMPT("SE08.core_0", Limit(0, RLIMIT_CORE, 0)),
-    ATTEMPT("SE08.core_setrlimit", [] {
-      const rlimit limit = {0, 0};
-      return syscall(SYS_setrlimit, RLIMIT_CORE, &limit);
-    }()),
+    ATTEMPT("SE08.core_setrlimit",
+            [] {
+              const rlimit limit = {0, 0};
+              return syscall(SYS_setrlimit, RLIMIT_CORE, &limit);
+            }()),
     ATTEMPT("SE08.core_child", Limit(SleepingChild(), RLIMIT_CORE, 0)),
     ATTEMPT("SE08.core_resource_high", syscall(SYS_prlimit64, 0, 1ul << 33 | RLIMIT_CORE, "0123456789abcdef", nullptr)),
 };
 
-// --- commands ---------------------------------------------------------------------------------------------------------
+// --- commands
+// ---------------------------------------------------------------------------------------------------------
 
 int Families(int, char**) {
   for (const int type : {SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET}) {
@@ -232,7 +255,12 @@ int ThreadBomb(int, char**) {
   pthread_attr_setstacksize(&attributes, 65536);
   for (; made < 5000; ++made) {
     pthread_t thread;
-    error = pthread_create(&thread, &attributes, [](void*) -> void* { for (;;) pause(); }, nullptr);
+    error = pthread_create(
+        &thread, &attributes,
+        [](void*) -> void* {
+          for (;;) pause();
+        },
+        nullptr);
     if (error != 0) break;
   }
   printf("%d %s\n", made, strerrorname_np(error));
@@ -244,12 +272,14 @@ int Orphans(int, char**) {
   if (fork() == 0) {
     setsid();
     for (int number = 1; number < 65; ++number) signal(number, SIG_IGN);
-    if (fork() == 0) for (;;) pause();
+    if (fork() == 0)
+      for (;;) pause();
     for (;;) pause();
   }
   if (fork() == 0) raise(SIGSTOP);
   if (fork() == 0) {
-    if (syscall(SYS_vfork) == 0) for (;;) pause();
+    if (syscall(SYS_vfork) == 0)
+      for (;;) pause();
   }
   usleep(50000);
   return 5;
@@ -262,7 +292,12 @@ int Storm(int, char**) {
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, 65536);
-    pthread_create(&thread, &attributes, [](void*) -> void* { for (;;) sched_yield(); }, nullptr);
+    pthread_create(
+        &thread, &attributes,
+        [](void*) -> void* {
+          for (;;) sched_yield();
+        },
+        nullptr);
   }
   for (int number = 1; number < 32; ++number) signal(number, SIG_IGN);
   for (int i = 0; i < 1000; ++i) {
@@ -353,15 +388,29 @@ int Stdio(int, char**) {
   fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK);
   struct stat streams[3];
   for (int fd = 0; fd < 3; ++fd) fstat(fd, &streams[fd]);
-  printf("%s\n", S_ISFIFO(streams[0].st_mode) && S_ISFIFO(streams[1].st_mode) && S_ISFIFO(streams[2].st_mode) ? "pipes" : "?");
+  printf("%s\n",
+         S_ISFIFO(streams[0].st_mode) && S_ISFIFO(streams[1].st_mode) && S_ISFIFO(streams[2].st_mode) ? "pipes" : "?");
   return 0;
 }
 
 constexpr Command kCommands[] = {
-    {"families", Families}, {"descriptors", Descriptors}, {"int80", Foreign}, {"x32", X32},
-    {"signals", SignalEverybody}, {"fork-bomb", ForkBomb}, {"thread-bomb", ThreadBomb}, {"orphans", Orphans},
-    {"storm", Storm}, {"fill", Fill}, {"fill-names", FillNames}, {"eat", Eat}, {"deep-tree", DeepTree},
-    {"exchange", ExchangeForever}, {"flood", Flood}, {"limits", Limits}, {"stdio", Stdio},
+    {"families", Families},
+    {"descriptors", Descriptors},
+    {"int80", Foreign},
+    {"x32", X32},
+    {"signals", SignalEverybody},
+    {"fork-bomb", ForkBomb},
+    {"thread-bomb", ThreadBomb},
+    {"orphans", Orphans},
+    {"storm", Storm},
+    {"fill", Fill},
+    {"fill-names", FillNames},
+    {"eat", Eat},
+    {"deep-tree", DeepTree},
+    {"exchange", ExchangeForever},
+    {"flood", Flood},
+    {"limits", Limits},
+    {"stdio", Stdio},
 };
 
 }  // namespace

@@ -105,8 +105,8 @@ TEST_P(Processes, PR08_StreamsAreNotTheCallers) {
   EXPECT_TRUE(Refused(Said(), "PR08", {"EINVAL", "ESPIPE", "EBADF", "ENXIO"}));
   const Finished run = Probe({"stdio"});
   EXPECT_EQ(run.out, "pipes\n");
-  const Finished with_terminal = Shell("tty; test -t 0 && echo terminal; : > /dev/tty && echo own",
-                                       {.options = {"--terminal"}});
+  const Finished with_terminal =
+      Shell("tty; test -t 0 && echo terminal; : > /dev/tty && echo own", {.options = {"--terminal"}});
   EXPECT_NE(with_terminal.out.find("terminal"), std::string::npos) << with_terminal.out;
   EXPECT_NE(with_terminal.out.find("own"), std::string::npos) << with_terminal.out;
 }

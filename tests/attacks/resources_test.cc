@@ -36,8 +36,9 @@ TEST_P(Resources, RS02_MembershipStays) {
   EXPECT_TRUE(Refused(Said(), "RS02", {"EACCES", "ENOENT", "ENOSYS"}));
   std::string attack;
   for (const std::string& word : ProbeCommand({"processes"})) attack += word + " ";
-  const Finished run = Shell("cat /proc/self/cgroup > /tmp/a; " + attack + "> /dev/null; cmp /tmp/a /proc/self/cgroup && echo same",
-                             {.options = ProbeGrants()});
+  const Finished run =
+      Shell("cat /proc/self/cgroup > /tmp/a; " + attack + "> /dev/null; cmp /tmp/a /proc/self/cgroup && echo same",
+            {.options = ProbeGrants()});
   EXPECT_EQ(run.out, "same\n") << run.err;
 }
 

@@ -29,16 +29,19 @@ class Secrets : public Attack {
 };
 
 TEST_P(Secrets, SE01_TheEnvironmentIsWhatWasDeclared) {
-  const Finished run = Run({"/usr/bin/env", "-0"},
-                           {.options = {"--env", "DECLARED=1"},
-                            .environment = {"CANARY=" + std::string(kCanary), "CELLOS_SECRET_TOKEN=" + std::string(kCanary),
-                                            "CELLOS_HIDDEN=" + std::string(kCanary), "LD_PRELOAD=/nonexistent.so"}});
+  const Finished run =
+      Run({"/usr/bin/env", "-0"},
+          {.options = {"--env", "DECLARED=1"},
+           .environment = {"CANARY=" + std::string(kCanary), "CELLOS_SECRET_TOKEN=" + std::string(kCanary),
+                           "CELLOS_HIDDEN=" + std::string(kCanary), "LD_PRELOAD=/nonexistent.so"}});
   std::string names;
   for (std::size_t at = 0; at < run.out.size(); at = run.out.find('\0', at) + 1) {
     names += run.out.substr(at, run.out.find('=', at) - at) + " ";
   }
   EXPECT_EQ(names, "PATH HOME TMPDIR CELLOS_RUN_ID CELLOS_CELL_ID DECLARED ");
-  EXPECT_TRUE(run.Logged("effective_controls", {"\"environmentNames\":[\"PATH\",\"HOME\",\"TMPDIR\",\"CELLOS_RUN_ID\",\"CELLOS_CELL_ID\",\"DECLARED\"]"}));
+  EXPECT_TRUE(run.Logged(
+      "effective_controls",
+      {"\"environmentNames\":[\"PATH\",\"HOME\",\"TMPDIR\",\"CELLOS_RUN_ID\",\"CELLOS_CELL_ID\",\"DECLARED\"]"}));
   EXPECT_EQ(Found(), "");
 }
 
@@ -87,11 +90,13 @@ TEST_P(Secrets, SE03_WhatTheWorkloadPrintsIsItsOwn) {
 
 TEST_P(Secrets, SE05_TheValueIsInOneRunOnly) {
   Run({"/bin/true"}, With());
-  EXPECT_EQ(Run({"/usr/bin/printenv", "TOKEN"}, {.environment = {"CELLOS_SECRET_TOKEN=" + std::string(kCanary)}}).status, 1);
+  EXPECT_EQ(
+      Run({"/usr/bin/printenv", "TOKEN"}, {.environment = {"CELLOS_SECRET_TOKEN=" + std::string(kCanary)}}).status, 1);
 }
 
 TEST_P(Secrets, SE07_NoSocketAnswersInTheCell) {
-  const Finished run = Shell("find / -xdev -type s 2>/dev/null; find /run /tmp /workspace -type s; tail -n +2 /proc/net/unix | wc -l", With());
+  const Finished run = Shell(
+      "find / -xdev -type s 2>/dev/null; find /run /tmp /workspace -type s; tail -n +2 /proc/net/unix | wc -l", With());
   EXPECT_EQ(run.out, "0\n");
 }
 
