@@ -107,6 +107,7 @@ long Fault(const char* call) {
   strncpy(state.hit, call, sizeof state.hit - 1);
   state.fired = true;
   if (state.error == fault::kKill) fault::Die();
+  while (state.error == fault::kHang) pause();
   return -static_cast<long>(state.error);
 }
 
