@@ -179,6 +179,16 @@ TEST_F(RunTest, ADecisionBoundToAnotherPolicyIsRefused) {
   EXPECT_EQ(out.refusal, "condition");
 }
 
+TEST_F(RunTest, ABackendThatThisBuildLacksIsRefusedWithEvidence) {
+  RunRequest request = Request(
+      R"({"apiVersion":"cellos.io/v1","kind":"ExecutionCell","spec":{"id":"t","authority":{},"lifetime":{"ttlSeconds":60}}})");
+  request.settings.backend = "gvisor";
+  const RunOutcome out = cell::Run(request);
+  EXPECT_EQ(out.refusal, "backend");
+  EXPECT_EQ(out.ExitStatus(), 126);
+  ExpectSealed(out);
+}
+
 TEST_F(RunTest, ASecretReachesTheWorkloadAndNothingElse) {
   constexpr const char* kCanary = "canary-5f0c1d7e2b9a4c38";
   ::setenv("CELLOS_SECRET_TOKEN", kCanary, 1);
