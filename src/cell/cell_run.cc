@@ -88,6 +88,7 @@ base::Result<> CellRun::Start() {
   TRY_STEP("create", CreateCell());
   TRY_STEP("secrets", HandOverSecrets());
   SampleCgroup();
+  TRY_STEP("sink", CheckSinks());
   TRY_STEP("evidence", TellStarted());
   if (p_.admission->document->spec.run) return Release();
   out_.reason = Reason::kCompleted;
@@ -208,6 +209,14 @@ base::Result<> CellRun::TellStarted() {
     TRY(recorder().Emit(event::UniversalTokenEvent(ref(), started.spec_hash, started.role_root)));
   }
   return recorder().log().Checkpoint();
+}
+
+// A sink that could not take what came before the start is a sink that was asked for and isn't there.
+base::Result<> CellRun::CheckSinks() {
+  TRY(recorder().log().Flush());
+  const std::vector<std::string> errors = recorder().log().TakeSinkErrors();
+  if (errors.empty()) return {};
+  return base::Fail(base::ErrorKind::kIo, errors.front());
 }
 
 base::Result<> CellRun::Release() {

@@ -48,6 +48,7 @@ class CellRun {
   void NoteLeftCgroups();
   base::Result<> HandOverSecrets();
   base::Result<> TellStarted();
+  base::Result<> CheckSinks();
   base::Result<> Release();
   base::Result<> OnExecuted();
   // The way out; none of these can fail.

@@ -2,11 +2,16 @@
 // Order: leaf, cell at its barrier, workload into the leaf, read-back. Destruction goes the other way round.
 #include "backend/native/native_backend.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <string>
 #include <utility>
 
 #include "cgroup/leaf.h"
 #include "sandbox/effective_controls.h"
 #include "sandbox/launch.h"
+#include "sys/file.h"
 
 namespace backend {
 namespace {
@@ -91,9 +96,17 @@ class NativeBackend final : public Backend {
   }
 
  private:
+  // Written from outside by one who may lower it, the value becomes the least that the workload can set for itself
+  // (proc(5)). An ordinary user's cell can go back to the caller's own value.
+  static base::Result<> PinOomScore(pid_t workload, int score) {
+    if (::geteuid() != 0) return {};
+    return sys::WriteControl(AT_FDCWD, "/proc/" + std::to_string(workload) + "/oom_score_adj", std::to_string(score));
+  }
+
   static base::Result<sandbox::EffectiveControls> Enforce(cgroup::Leaf& leaf, const sandbox::Cell& cell,
                                                           const plan::Plan& plan) {
     TRY(leaf.AddWorkload(cell.workload_pid()));
+    TRY(PinOomScore(cell.workload_pid(), plan.oom_score_adj));
     auto limits = TRY(leaf.ReadLimits());
     auto controls =
         TRY(sandbox::ReadEffectiveControls(cell.workload_pid(), cell.workload_pidfd(), plan, std::move(limits)));
