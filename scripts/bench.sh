@@ -55,7 +55,7 @@ fi
 echo
 "$bin/interleave" -n "$rounds" "${commands[@]}" </dev/null
 echo
-"$bin/launch" "$state/launch" --init "$bin/cellos-init" --rounds "$rounds"
+"$bin/launch" "$state/launch" --rounds "$rounds"
 
 # Memory of one idle cell: proportional set size of supervisor and inits, without the workload.
 echo
