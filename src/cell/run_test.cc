@@ -113,7 +113,7 @@ TEST_F(RunTest, EveryEndingHasItsReasonAndExitStatus) {
     Reason reason;
     int status;
   };
-  const Case cases[] = {
+  std::vector<Case> cases = {
       {RunScript("exit 3"), Reason::kCompleted, 3},
       {RunScript("exit 124"), Reason::kCompleted, 124},
       {RunScript("kill -9 $$"), Reason::kSignalKilled, 137},
@@ -123,9 +123,11 @@ TEST_F(RunTest, EveryEndingHasItsReasonAndExitStatus) {
       {RunArgv(R"(["/nonexistent/program"])"), Reason::kCommandNotFound, 127},
       {RunArgv(R"(["nosuchprogram"])"), Reason::kCommandNotFound, 127},
       {RunArgv(R"(["/etc/passwd"])"), Reason::kCommandNotExecutable, 126},
-      // An x32 number: killed by the filter, told apart from a signal of the workload's own.
-      {RunArgv(R"x(["perl","-e","syscall(0x40000027)"])x"), Reason::kFilterKilled, 159},
   };
+  if (::access("/usr/bin/perl", X_OK) == 0) {
+    // An x32 number: killed by the filter, told apart from a signal of the workload's own.
+    cases.push_back({RunArgv(R"x(["perl","-e","syscall(0x40000027)"])x"), Reason::kFilterKilled, 159});
+  }
   for (const Case& c : cases) {
     SCOPED_TRACE(std::string(ToString(c.reason)) + ": " + c.out.message);
     EXPECT_EQ(ToString(c.out.reason), ToString(c.reason));
