@@ -55,7 +55,7 @@ wire::InitRecord LoadRecord() {
 
 }  // namespace guest
 
-int main(int argc, char** argv) {
+extern "C" int main(int argc, char** argv) {
   if (argc != 2) return 125;
   guest::BlockAllSignals();
   guest::Sys(SYS_prctl, PR_SET_NAME, argv[1][0] == 'o' ? "cellos-init" : "cellos-reaper", 0, 0, 0);
