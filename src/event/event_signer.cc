@@ -20,7 +20,9 @@ struct EventSigner::Key {
   std::optional<crypto::SigningKey> own;
   const crypto::SigningKey* ed25519 = nullptr;  // `own` or the caller's
   base::Bytes hmac;
-  ~Key() { explicit_bzero(hmac.data(), hmac.size()); }
+  ~Key() {
+    if (!hmac.empty()) explicit_bzero(hmac.data(), hmac.size());
+  }
 };
 
 EventSigner::EventSigner(std::unique_ptr<Key> key) : key_(std::move(key)) {}
@@ -133,7 +135,7 @@ std::expected<std::optional<EventSigner>, SigningSettingsError> SignerFromSettin
   if (!key || key->empty()) return Fault(kKey, "not set, or not base64url");
   if (ed25519 && key->size() != 32) return Fault(kKey, "an ed25519 seed has 32 bytes");
   auto signer = ed25519 ? EventSigner::WithSeed(*key, std::move(kid)) : EventSigner::WithHmacKey(*key, std::move(kid));
-  explicit_bzero(key->data(), key->size());
+  if (!key->empty()) explicit_bzero(key->data(), key->size());
   if (!signer) return Fault(kKey, std::move(signer).error().message);
   return std::optional<EventSigner>(std::move(*signer));
 }
