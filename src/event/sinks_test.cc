@@ -270,7 +270,8 @@ TEST(EventSigner, WhatItWrapsVerifiesAfterAPublishedReaderTookItIn) {
   const base::Bytes key(16, 7);
   const auto signer = EventSigner::WithHmacKey(key, "h");
   Event event{.specversion = "1.0", .id = "i", .source = "s", .type = "t", .data = R"({"x":0.42857142857142855})"};
-  const auto object = SplitObject(signer->Wrap(event).data);
+  const Event wrapped = signer->Wrap(event);
+  const auto object = SplitObject(wrapped.data);
   VerifyingKeys keys;
   keys.hmac.emplace("h", key);
   const auto inner = ReadEvent(object->Find("event")->value, Numbers::kPublished);
