@@ -39,7 +39,7 @@ struct Options {
 };
 
 // One cell from request to sealed evidence; false when it did not complete.
-bool LaunchOne(cell::StateDir& state, const Options& options, int null) {
+bool LaunchOne(cell::StateDir& state, int null) {
   cell::RunRequest request;
   request.document = kDocument;
   request.state = &state;
@@ -72,7 +72,7 @@ std::optional<double> Time(Work work) {
 bool Latency(cell::StateDir& state, const Options& options, int null) {
   std::vector<double> ours, theirs;
   for (int round = -3; round < options.rounds; ++round) {
-    const auto cell = Time([&] { return LaunchOne(state, options, null); });
+    const auto cell = Time([&] { return LaunchOne(state, null); });
     const auto wrap = Time(BubblewrapOnce);
     if (!cell || !wrap) return false;
     if (round < 0) continue;
@@ -100,7 +100,7 @@ bool Rate(cell::StateDir& state, const Options& options, int null) {
     for (int i = 0; i < at_a_time; ++i) {
       threads.emplace_back([&] {
         while (Clock::now() < end && !failed) {
-          if (LaunchOne(state, options, null)) {
+          if (LaunchOne(state, null)) {
             ++launched;
           } else {
             failed = true;
@@ -140,11 +140,11 @@ Footprint Measure() {
 
 bool Growth(cell::StateDir& state, const Options& options, int null) {
   for (int i = 0; i < 20; ++i) {
-    if (!LaunchOne(state, options, null)) return false;
+    if (!LaunchOne(state, null)) return false;
   }
   const Footprint before = Measure();
   for (int i = 0; i < options.cells; ++i) {
-    if (!LaunchOne(state, options, null)) return false;
+    if (!LaunchOne(state, null)) return false;
   }
   const Footprint after = Measure();
   fmt::print("{:<34} {:>10} {:>10} {:>10}\n", fmt::format("growth over {} cells", options.cells), "before", "after", "");
@@ -160,7 +160,7 @@ int main(int argc, char** argv) {
   Options options;
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
-    else if (word == "--rounds" && i + 1 < argc) options.rounds = std::atoi(argv[++i]);
+    if (word == "--rounds" && i + 1 < argc) options.rounds = std::atoi(argv[++i]);
     else if (word == "--cells" && i + 1 < argc) options.cells = std::atoi(argv[++i]);
     else if (word == "--seconds" && i + 1 < argc) options.seconds = std::atof(argv[++i]);
     else options.state = word;
