@@ -107,6 +107,18 @@ TEST_F(RunTest, TellsEveryStepInItsOrder) {
                                  "evidence_log.v1.coverage_closed", "evidence_log.v1.closing"));
 }
 
+TEST_F(RunTest, TheFirstCheckpointCoversTheStartBeforeTheWorkloadRuns) {
+  const RunOutcome out = RunScript("exit 0");
+  const std::vector<std::string> types = Types(out.evidence_dir);
+  const auto started = std::find(types.begin(), types.end(), "lifecycle.v1.started");
+  ASSERT_NE(started, types.end());
+  std::ifstream file(out.evidence_dir + "/checkpoints");
+  std::string origin, size;
+  std::getline(file, origin);
+  std::getline(file, size);
+  EXPECT_EQ(size, std::to_string(started - types.begin() + 1));
+}
+
 TEST_F(RunTest, EveryEndingHasItsReasonAndExitStatus) {
   struct Case {
     RunOutcome out;
