@@ -2,10 +2,7 @@
 // Host forms and matchers.
 #include "spec/host.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <charconv>
 
 #include "spec/primitives.h"
 
@@ -68,15 +65,6 @@ bool EndsInNumber(std::string_view name) {
   return last.find_first_not_of("0123456789abcdefABCDEF", 2) == std::string_view::npos;
 }
 
-std::optional<std::uint16_t> ParsePort(std::string_view text) {
-  unsigned port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size() || text[0] == '0' || port > 65535) {
-    return std::nullopt;
-  }
-  return static_cast<std::uint16_t>(port);
-}
-
 bool EndsWithIgnoringCase(std::string_view text, std::string_view suffix) {
   return text.size() >= suffix.size() && EqualIgnoringCase(text.substr(text.size() - suffix.size()), suffix);
 }
@@ -115,40 +103,6 @@ bool EgressPatternMatches(std::string_view pattern, std::string_view host) {
   return EqualIgnoringCase(pattern, host);
 }
 
-std::optional<Address> ParseAddress(std::string_view text) {
-  char buffer[INET6_ADDRSTRLEN + 1];
-  if (text.size() >= sizeof buffer || text.contains('\0')) return std::nullopt;
-  std::copy(text.begin(), text.end(), buffer);
-  buffer[text.size()] = 0;
-  Address address;
-  address.v6 = text.contains(':');
-  // inet_pton(3) refuses leading zeros, zones, brackets and every form but the two named in the header.
-  if (inet_pton(address.v6 ? AF_INET6 : AF_INET, buffer, address.bytes.data()) != 1) return std::nullopt;
-  return address;
-}
-
-std::string ToString(const Address& address) {
-  char buffer[INET6_ADDRSTRLEN] = {};
-  inet_ntop(address.v6 ? AF_INET6 : AF_INET, address.bytes.data(), buffer, sizeof buffer);
-  return buffer;
-}
-
-std::optional<Cidr> ParseCidr(std::string_view text) {
-  const auto slash = text.find('/');
-  if (slash == std::string_view::npos) return std::nullopt;
-  const auto address = ParseAddress(text.substr(0, slash));
-  const std::string_view length = text.substr(slash + 1);
-  unsigned prefix = 0;
-  const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), prefix);
-  const bool canonical =
-      error == std::errc() && end == length.data() + length.size() && (length.size() == 1 || length[0] != '0');
-  if (!address || length.empty() || !canonical || prefix > (address->v6 ? 128u : 32u)) return std::nullopt;
-  for (unsigned bit = prefix; bit < 128; ++bit) {
-    if ((address->bytes[bit / 8] >> (7 - bit % 8) & 1) != 0) return std::nullopt;
-  }
-  return Cidr{*address, prefix};
-}
-
 std::optional<HostForm> ClassifyHost(std::string_view host) {
   if (ParseAddress(host)) return HostForm::kAddress;
   if (host.contains('/')) return ParseCidr(host) ? std::optional(HostForm::kCidr) : std::nullopt;
@@ -156,15 +110,7 @@ std::optional<HostForm> ClassifyHost(std::string_view host) {
   return host.starts_with("*.") ? HostForm::kWildcard : HostForm::kName;
 }
 
-bool IsAddressAndPort(std::string_view text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos || !ParsePort(text.substr(colon + 1))) return false;
-  std::string_view host = text.substr(0, colon);
-  if (!host.starts_with('[')) return !host.contains(':') && ParseAddress(host);
-  if (!host.ends_with(']')) return false;
-  host = host.substr(1, host.size() - 2);
-  return host.contains(':') && ParseAddress(host);
-}
+bool IsAddressAndPort(std::string_view text) { return base::ParseIpEndpoint(text).has_value(); }
 
 bool IsRebindEntry(std::string_view text) {
   const auto colon = text.find(':');

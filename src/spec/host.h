@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ip_address.h"
+
 namespace spec {
 
 // At most 253 bytes; optionally one leading "*."; labels of 1 to 63 [A-Za-z0-9-], alphanumeric at both ends; a literal
@@ -29,23 +31,11 @@ bool HostnameAllowed(std::span<const std::string> patterns, std::string_view hos
 // "*.x"; else equal. ASCII case is ignored on both sides.
 bool EgressPatternMatches(std::string_view pattern, std::string_view host);
 
-// An address; IPv4 in its first four bytes.
-struct Address {
-  std::array<std::uint8_t, 16> bytes{};
-  bool v6 = false;
-  bool operator==(const Address&) const = default;
-};
-// One strict form each: dotted decimal without leading zeros, or RFC 4291 §2.2 text without zone and brackets.
-std::optional<Address> ParseAddress(std::string_view text);
-// RFC 5952 text.
-std::string ToString(const Address& address);
-
-struct Cidr {
-  Address address;
-  unsigned prefix = 0;
-};
-// Address and prefix length; bits behind the prefix must be zero.
-std::optional<Cidr> ParseCidr(std::string_view text);
+// Addresses and prefixes are those of base/ip_address.h, under the names the documents use.
+using Address = base::IpAddress;
+using Cidr = base::IpPrefix;
+inline std::optional<Address> ParseAddress(std::string_view text) { return base::ParseIpAddress(text); }
+inline std::optional<Cidr> ParseCidr(std::string_view text) { return base::ParseIpPrefix(text); }
 
 // What the host of an egress rule is.
 enum class HostForm : std::uint8_t { kAddress, kCidr, kName, kWildcard };

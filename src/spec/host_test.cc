@@ -27,7 +27,7 @@ TEST(Addresses, HaveOneFormEach) {
   for (const auto* text : {"", "1.2.3", "01.2.3.4", "1.2.3.256", "[::1]", "::1%lo", "1.2.3.4 ", "0x1.2.3.4", ":::"}) {
     EXPECT_FALSE(ParseAddress(text)) << text;
   }
-  EXPECT_EQ(ParseCidr("fd00::/8")->prefix, 8u);
+  EXPECT_EQ(ParseCidr("fd00::/8")->length, 8u);
   for (const auto* text :
        {"10.0.0.0", "10.0.0.0/", "10.0.0.0/+8", "10.0.0.0/33", "10.0.0.1/8", "::1/127", "10.0.0.0/8/8", "/8"}) {
     EXPECT_FALSE(ParseCidr(text)) << text;

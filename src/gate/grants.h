@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gate's tables: what may be asked, what an address stands for, what a connection is judged by. No I/O.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/address_class.h"
+#include "base/clock.h"
+#include "base/ip_address.h"
+#include "base/result.h"
+#include "gate/ports.h"
+#include "wire/gate_config.h"
+#include "wire/gate_record.h"
+
+namespace gate {
+
+// The one form in which DNS, SNI and Host names are compared: ASCII lower-case, one trailing dot cut, 1 to 253 bytes,
+// labels of 1 to 63 bytes of letters, digits, '-', '_' (and '*' alone, RFC 4592). nullopt: no host name.
+std::optional<std::string> CanonicalName(std::string_view text);
+
+// A set of literal names and "*.x" patterns; lookups cost the labels of the name, not the size of the set.
+class NameSet {
+ public:
+  void Add(std::string_view pattern, std::uint32_t value);
+  // Values of every entry that matches, exact ones first, then wildcards from the longest; nothing for an address text.
+  void Match(std::string_view canonical, std::vector<std::uint32_t>* values) const;
+  bool empty() const { return size_ == 0; }
+
+ private:
+  std::unordered_map<std::string, std::vector<std::uint32_t>> exact_, below_;
+  std::size_t size_ = 0;
+};
+
+class Grants {
+ public:
+  // Copies what it needs; the config was decoded by wire::DecodeGateConfig.
+  static base::Result<Grants> Create(const wire::GateConfig& config);
+
+  const wire::GateConfigHeader& header() const { return header_; }
+  const wire::GateLimits& limits() const { return header_.limits; }
+  std::span<const wire::GateResolver> resolvers() const { return resolvers_; }
+  std::span<const wire::GateRule> rules() const { return rules_; }
+  std::span<const wire::GateName> names() const { return names_; }
+  std::span<const wire::GateSecret> secrets() const { return secrets_; }
+
+  // The row that lets `canonical` be asked.
+  std::optional<wire::RuleRef> MayAsk(std::string_view canonical) const;
+  // True when an exact (not wildcard) row names it.
+  bool NamedExactly(std::string_view canonical) const;
+  bool TypeAllowed(std::uint16_t type) const;
+  // Why an address may not be given to the workload by name, or nullopt: its class, one of the host's own. An address
+  // that a literal rule opens is allowed.
+  std::optional<wire::RuleRef> WhyAddressRefused(const base::IpAddress& address) const;
+  // responseIpAllowlist: true when there is none, or a row of this name covers the address.
+  bool ResponseAllowed(std::string_view canonical, const base::IpAddress& address) const;
+
+  // Rows of `rules()` (positions) with this port and transport.
+  std::span<const std::uint32_t> RulesOfPort(std::uint16_t port, bool udp) const;
+  // Positions of name rules that match a canonical name.
+  void RulesOfName(std::string_view canonical, std::vector<std::uint32_t>* positions) const;
+
+ private:
+  wire::GateConfigHeader header_{};
+  std::vector<wire::GateRule> rules_;
+  std::vector<wire::GateName> names_;
+  std::vector<wire::GateResolver> resolvers_;
+  std::vector<wire::GateResponseRule> responses_;
+  std::vector<wire::GateSecret> secrets_;
+  std::vector<base::IpPrefix> literal_;            // of rules with an address or CIDR
+  std::vector<base::IpAddress> host_addresses_;    // sorted
+  NameSet askable_, rule_names_;
+  std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> by_port_;  // port | udp << 16
+};
+
+// Addresses that were answered, with the names they were answered for. Bounded: the entry that ends first makes room.
+class Credits final : public CreditSink {
+ public:
+  explicit Credits(std::size_t bound) : bound_(bound) {}
+  void Remember(const base::IpAddress& address, Credit credit) override;
+  // All credits of an address, also ended ones that are not swept yet (for "expired" instead of "not answered").
+  std::span<const Credit> Of(const base::IpAddress& address) const;
+  void Sweep(base::BootTime now);  // drops what ended more than kRememberEnded ago
+
+ private:
+  struct Hash {
+    std::size_t operator()(const base::IpAddress& address) const;
+  };
+  std::size_t bound_, size_ = 0;
+  std::unordered_map<base::IpAddress, std::vector<Credit>, Hash> by_address_;
+};
+
+// The decision on a connection before a byte of it is read.
+struct FlowVerdict {
+  wire::GateReason reason = wire::GateReason::kGateNotAnswered;  // kGateGrantMatch: allowed, maybe under inspection
+  wire::RuleRef rule = {};
+  std::uint64_t query = 0;
+  // Allowed: positions in rules() that may grant it, in document order. When `inspect` is set none is `tcp` or `udp`, and
+  // the first bytes decide which one does, if any.
+  std::vector<std::uint32_t> candidates;
+  bool inspect = false;
+};
+// Address, port and protocol must match one rule; an address that no literal rule opens must have been answered for a
+// name of that rule and not be over.
+FlowVerdict JudgeFlow(const Grants& grants, const Credits& credits, const base::IpEndpoint& to, bool udp,
+                      base::BootTime now);
+
+}  // namespace gate

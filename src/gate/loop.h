@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gate's reactor: one thread, level-triggered epoll, timers on the boot clock.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "sys/poll.h"
+
+namespace gate {
+
+class Loop {
+ public:
+  static base::Result<std::unique_ptr<Loop>> Create(const base::Clock& clock);
+
+  // Told when a watched descriptor is ready. May change or end any watch, its own too, from within.
+  class Watcher {
+   public:
+    virtual void OnReady(int fd, std::uint32_t events) = 0;  // EPOLLIN, EPOLLOUT, EPOLLHUP, EPOLLERR, EPOLLRDHUP
+
+   protected:
+    ~Watcher() = default;
+  };
+  base::Result<> Watch(int fd, std::uint32_t events, Watcher* watcher);  // not owned; replaces an earlier watch
+  void Unwatch(int fd);  // before the descriptor is closed; events of it already fetched are dropped
+
+  using TimerId = std::uint64_t;  // 0 is none
+  TimerId At(base::BootTime when, std::function<void()> fire);
+  void Cancel(TimerId timer);
+
+  base::BootTime Now() const { return now_; }  // taken once a round
+  // Called at the end of each round, after all watchers: batched output leaves here.
+  void OnRoundEnd(std::function<void()> flush) { flush_.push_back(std::move(flush)); }
+
+  // Runs until Stop.
+  base::Result<> Run();
+  // One round: waits at most `longest`. For tests.
+  base::Result<> Round(std::chrono::milliseconds longest);
+  void Stop() { stopped_ = true; }
+
+ private:
+  Loop(const base::Clock& clock, sys::Epoll epoll);
+  struct Entry {
+    Watcher* watcher = nullptr;
+    std::uint32_t generation = 0;
+  };
+  const base::Clock& clock_;
+  sys::Epoll epoll_;
+  base::BootTime now_;
+  bool stopped_ = false;
+  std::uint32_t next_generation_ = 1;
+  std::vector<Entry> entries_;  // by descriptor
+  std::multimap<base::BootTime, std::pair<TimerId, std::function<void()>>> timers_;
+  std::map<TimerId, std::multimap<base::BootTime, std::pair<TimerId, std::function<void()>>>::iterator> by_id_;
+  TimerId next_timer_ = 1;
+  std::vector<std::function<void()>> flush_;
+};
+
+}  // namespace gate
