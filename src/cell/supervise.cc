@@ -12,6 +12,7 @@
 
 #include "cell/streams/pump.h"
 #include "cell/streams/terminal.h"
+#include "sys/memory.h"
 
 namespace cell {
 namespace {
@@ -64,6 +65,7 @@ class Supervisor {
   std::optional<base::BootTime> grace_at_;
   base::BootTime started_at_, next_tick_, drain_at_{0};
   std::uint64_t drained_bytes_ = 0;
+  bool quiet_ = false;  // the last wait ended with nothing to do
   std::vector<pollfd> polls_;
   std::size_t signal_slot_ = 0, cell_slot_ = 0, oom_slot_ = 0, stop_slot_ = 0;
 };
@@ -138,7 +140,8 @@ void Supervisor::Poll() {
   out_.Watch(polls_);
   err_.Watch(polls_);
   (void)o_.log->Flush();  // a failure is the log's for good and comes back with the next event or checkpoint
-  ::poll(polls_.data(), polls_.size(), static_cast<int>(Wait().count()));
+  if (quiet_) sys::ReleaseUnusedMemory();
+  quiet_ = ::poll(polls_.data(), polls_.size(), static_cast<int>(Wait().count())) == 0;
 }
 
 void Supervisor::Act() {
