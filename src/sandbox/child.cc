@@ -57,6 +57,8 @@ void CloseOthers(const ChildContext& context) {
   Must(context, sys::Raw("close_range", SYS_close_range, first, ~0u, 0), "close_range");
 }
 
+}  // namespace
+
 void LeaveCaller(const ChildContext& context) {
   CloseOthers(context);
   Must(context, sys::Raw("setsid", SYS_setsid), "setsid");
@@ -64,6 +66,8 @@ void LeaveCaller(const ChildContext& context) {
   const long keyring = sys::Raw("keyctl", SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);
   if (keyring != -ENOSYS) Must(context, keyring, "session keyring");
 }
+
+namespace {
 
 // No memory of the cell is written to a core file, even where a handler runs.
 void EmptyCoreFilter(const ChildContext& context) {
@@ -73,6 +77,8 @@ void EmptyCoreFilter(const ChildContext& context) {
   Must(context, sys::Raw("write", SYS_write, fd, "0", 1), "/proc/self/coredump_filter");
   sys::Raw("close", SYS_close, fd);
 }
+
+}  // namespace
 
 void BecomeCellUser(const ChildContext& context) {
   Enter(context, StartPhase::kIds);
@@ -104,13 +110,16 @@ void RaiseLoopback(const ChildContext& context) {
   sys::Raw("close", SYS_close, socket);
 }
 
+namespace {
+
 void SetHostname(const ChildContext& context) {
   Enter(context, StartPhase::kHostname);
   const std::string& name = context.plan->hostname;
   Must(context, sys::Raw("sethostname", SYS_sethostname, name.data(), name.size()), "sethostname");
 }
 
-// The parts of dropping privileges that leave the present capabilities usable; inherited by the reaper.
+}  // namespace
+
 void LockPrivileges(const ChildContext& context) {
   for (int capability = 0; capability < 64; ++capability) {
     const long result = sys::Raw("prctl", SYS_prctl, PR_CAPBSET_DROP, capability, 0, 0, 0);
@@ -129,6 +138,8 @@ void DropPrivileges(const ChildContext& context) {
   const __user_cap_data_struct none[2] = {};
   Must(context, sys::Raw("capset", SYS_capset, &header, none), "capset");
 }
+
+namespace {
 
 // A descriptor and the number at which cellos-init expects it.
 struct Slot {

@@ -36,6 +36,14 @@ struct ChildContext {
 
 namespace internal {
 
+// The steps that every process made here takes; in the order of their use.
+void LeaveCaller(const ChildContext& context);     // other descriptors, session, keyring
+void BecomeCellUser(const ChildContext& context);  // once the parent has written the maps
+void RaiseLoopback(const ChildContext& context);
+// The parts of dropping privileges that leave the present capabilities usable; inherited by the reaper.
+void LockPrivileges(const ChildContext& context);
+void DropPrivileges(const ChildContext& context);
+
 // Marks the phase for the parent.
 void Enter(const ChildContext& context, wire::StartPhase phase);
 // Reports (current phase, errno, object) and exits.
@@ -46,6 +54,8 @@ long Must(const ChildContext& context, long result, const char* object);
 // Mounts everything of the plan outside /proc under a fresh root, attached over "/" (the process's root stays the old
 // one). The descriptor of the new root.
 int BuildRoot(const ChildContext& context);
+// An empty read-only root, attached the same way.
+int BuildEmptyRoot(const ChildContext& context);
 // In the inner pid namespace: /proc of the plan, its masks, then the new root becomes the root and the old one goes.
 void MountProc(const ChildContext& context, int root);
 void EnterRoot(const ChildContext& context, int root);

@@ -322,6 +322,19 @@ int BuildRoot(const ChildContext& context) {
   return root;
 }
 
+int BuildEmptyRoot(const ChildContext& context) {
+  Enter(context, StartPhase::kMount);
+  const int root = NewFileSystem(context, "tmpfs",
+                                 sys::kMountReadOnly | sys::kMountNoSuid | sys::kMountNoDev | sys::kMountNoExec, "/",
+                                 [](int fs) {
+                                   long result = Configure(fs, "mode", "0555");
+                                   if (result >= 0) result = Configure(fs, "size", "4096");
+                                   return result < 0 ? result : Configure(fs, "nr_inodes", "2");
+                                 });
+  Must(context, sys::Raw("move_mount", SYS_move_mount, root, "", AT_FDCWD, "/", sys::kMoveEmptySource), "/");
+  return root;
+}
+
 void MountProc(const ChildContext& context, int root) {
   Enter(context, StartPhase::kProc);
   for (const plan::Mount& mount : context.plan->mounts) {

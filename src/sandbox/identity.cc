@@ -107,9 +107,12 @@ base::Result<base::UniqueFd> CloneGrant(const base::ResolvedPath& grant, std::ui
 
 }  // namespace
 
-base::Result<> WriteIdMaps(pid_t pid, std::uint32_t host_uid, std::uint32_t host_gid, bool deny_groups) {
+base::Result<> WriteIdMaps(pid_t pid, std::uint32_t host_uid, std::uint32_t host_gid, bool deny_groups,
+                           std::optional<std::uint32_t> seen_uid) {
   if (deny_groups) TRY(WriteMap(pid, "setgroups", "deny"));
-  TRY(WriteMap(pid, "uid_map", MapLine(plan::kCellUid, host_uid)));
+  std::string users = MapLine(plan::kCellUid, host_uid);
+  if (seen_uid) users += MapLine(plan::kCellUid + 1, *seen_uid);
+  TRY(WriteMap(pid, "uid_map", users));
   return WriteMap(pid, "gid_map", MapLine(plan::kCellGid, host_gid));
 }
 

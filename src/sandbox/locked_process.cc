@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// A helper's start: the child's steps as for a cell, but with an empty root and no init in between.
+#include "sandbox/locked_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "base/encoding.h"
+#include "sandbox/child.h"
+#include "sandbox/identity.h"
+#include "sys/file.h"
+#include "sys/poll.h"
+#include "sys/process.h"
+#include "sys/socket.h"
+
+namespace sandbox {
+namespace {
+
+using internal::Must;
+using wire::StartPhase;
+
+constexpr std::uint64_t kNamespaces =
+    CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+constexpr int kFirst = 3;
+constexpr std::size_t kMaxDescriptors = 32;
+
+// The parent may have ended before the signal was asked for; its socket tells.
+void DieWithParent(const ChildContext& context) {
+  internal::Enter(context, StartPhase::kSession);
+  Must(context, sys::Raw("prctl", SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "parent's end");
+  pollfd report = {context.report, 0, 0};
+  const timespec now = {};
+  Must(context, sys::Raw("ppoll", SYS_ppoll, &report, 1, &now, nullptr, 0), "parent's end");
+  if ((report.revents & POLLHUP) != 0) internal::Fail(context, -EPIPE, "parent's end");
+}
+
+void UnblockSignals(const ChildContext& context) {
+  const std::uint64_t none = 0;
+  Must(context, sys::Raw("rt_sigprocmask", SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none), "signals");
+}
+
+// First above all numbers in question, then down.
+[[noreturn]] void Execute(const ChildContext& context, const LockedOptions& options, int null) {
+  internal::Enter(context, StartPhase::kExec);
+  constexpr int kAbove = kFirst + static_cast<int>(kMaxDescriptors);
+  int moved[kMaxDescriptors];
+  const auto lift = [&](int fd) {
+    return static_cast<int>(Must(context, sys::Raw("fcntl", SYS_fcntl, fd, F_DUPFD_CLOEXEC, kAbove), "descriptors"));
+  };
+  const int program = lift(options.program);
+  ChildContext reporting = context;
+  reporting.report = lift(context.report);
+  const int null_above = lift(null);
+  const std::size_t count = options.descriptors.size();
+  for (std::size_t i = 0; i < count; ++i) moved[i] = options.descriptors[i] < 0 ? null_above : lift(options.descriptors[i]);
+  sys::Raw("close_range", SYS_close_range, 0, kAbove - 1, 0);
+  for (int number = 0; number < kFirst; ++number) {
+    Must(reporting, sys::Raw("dup3", SYS_dup3, null_above, number, 0), "descriptors");
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    Must(reporting, sys::Raw("dup3", SYS_dup3, moved[i], kFirst + i, 0), "descriptors");
+  }
+  const char* const arguments[] = {options.name, nullptr};
+  const char* const environment[] = {nullptr};
+  const long result = sys::Raw("execveat", SYS_execveat, program, "", arguments, environment, AT_EMPTY_PATH);
+  internal::Fail(reporting, result, options.name);
+}
+
+[[noreturn]] void RunLocked(const ChildContext& context, const LockedOptions& options, int null) {
+  using namespace internal;
+  LeaveCaller(context);
+  BecomeCellUser(context);
+  if (options.loopback) RaiseLoopback(context);
+  EnterRoot(context, BuildEmptyRoot(context));
+  LockPrivileges(context);
+  DropPrivileges(context);
+  DieWithParent(context);
+  UnblockSignals(context);
+  Execute(context, options, null);
+}
+
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+base::Error StartError(const LockedOptions& options, const wire::InitReport& report) {
+  const auto phase = std::min(report.phase, StartPhase::kExec);
+  const std::string_view detail(report.detail, strnlen(report.detail, sizeof report.detail));
+  return base::OsError(report.error, fmt::format("start of {}, phase {}, \"{}\"", options.name,
+                                                 wire::kPhaseNames[static_cast<std::uint32_t>(phase)],
+                                                 base::Escape(detail)));
+}
+
+// One message of the child: "v" once it shows itself, a report of its failure, nothing once it executed.
+base::Result<std::size_t> Await(int report, const LockedOptions& options) {
+  pollfd wait = {report, POLLIN, 0};
+  if (TRY(sys::Poll({&wait, 1}, options.deadline)) == 0) {
+    return base::Fail(base::ErrorKind::kDeadline,
+                      fmt::format("start of {} did not end within {} ms", options.name, options.deadline.count()));
+  }
+  wire::InitReport message;
+  auto received = sys::RecvMsg(report, {reinterpret_cast<char*>(&message), sizeof message}, MSG_DONTWAIT);
+  if (!received && received.error().os_errno == ECONNRESET) return 0;
+  if (!received) return std::unexpected(std::move(received).error());
+  if (received->bytes == sizeof message) return std::unexpected(StartError(options, message));
+  return received->bytes;
+}
+
+base::Result<> FollowStart(const LockedProcess& process, int report, const LockedOptions& options, bool hidden) {
+  const auto ended = [&] {
+    return base::Fail(base::ErrorKind::kInternal, fmt::format("start of {}: it ended before its program ran", options.name));
+  };
+  if (hidden && TRY(Await(report, options)) == 0) return ended();
+  TRY(WriteIdMaps(process.pid(), options.host_uid, options.host_gid, geteuid() != 0, options.seen_uid));
+  TRY(sys::SendMsg(report, "g"));
+  while (TRY(Await(report, options)) != 0) {
+  }
+  // The end of the channel is an exec or an end. Not both: a program that ends at once is the caller's matter, but a
+  // child that was killed on the way has not run one.
+  const auto end = TRY(sys::WaitId(process.pidfd(), WEXITED | WNOHANG | WNOWAIT));
+  if (end && end->code != CLD_EXITED) return ended();
+  return {};
+}
+
+}  // namespace
+
+LockedProcess::LockedProcess(LockedProcess&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)), pidfd_(std::move(other.pidfd_)) {}
+
+LockedProcess& LockedProcess::operator=(LockedProcess&& other) noexcept {
+  if (this != &other) {
+    End(std::chrono::seconds(10));
+    pid_ = std::exchange(other.pid_, -1);
+    pidfd_ = std::move(other.pidfd_);
+  }
+  return *this;
+}
+
+LockedProcess::~LockedProcess() { End(std::chrono::seconds(10)); }
+
+bool LockedProcess::End(std::chrono::milliseconds deadline) {
+  if (!pidfd_) return true;
+  (void)sys::PidfdSendSignal(pidfd_.get(), SIGKILL);
+  const auto ended = sys::WaitEnd(pidfd_.get(), deadline);
+  if (!ended || !*ended) return false;
+  (void)sys::WaitId(pidfd_.get(), WEXITED | WNOHANG);
+  pidfd_.Reset();
+  pid_ = -1;
+  return true;
+}
+
+base::Result<LockedProcess> LaunchLocked(const LockedOptions& options) {
+  if (options.descriptors.size() > kMaxDescriptors) {
+    return base::Fail(base::ErrorKind::kLimit, fmt::format("{} is given too many descriptors", options.name));
+  }
+  const base::UniqueFd null = TRY(sys::OpenAt(AT_FDCWD, "/dev/null", O_RDWR | O_NOCTTY));
+  auto [ours, theirs] = TRY(sys::SocketPair(SOCK_SEQPACKET));
+  std::vector<int> keep(options.descriptors.begin(), options.descriptors.end());
+  keep.insert(keep.end(), {options.program, null.get(), theirs.get()});
+  std::erase_if(keep, [](int fd) { return fd < 0; });
+  std::ranges::sort(keep);
+  keep.erase(std::unique(keep.begin(), keep.end()), keep.end());
+
+  std::atomic<std::uint32_t> phase{0};
+  ChildContext context;
+  context.phase = &phase;
+  context.keep = keep;
+  context.report = theirs.get();
+  context.by_root = geteuid() == 0;
+  context.hidden = !context.by_root && prctl(PR_GET_DUMPABLE) != 1;
+  LockedProcess process;
+  {
+    const SignalsBlocked blocked;
+    auto child = TRY_WITH(options.name, sys::Clone3(kNamespaces, options.cgroup));
+    if (child.pid == 0) RunLocked(context, options, null.get());
+    process = LockedProcess(child.pid, std::move(child.pidfd));
+  }
+  theirs.Reset();
+  TRY(FollowStart(process, ours.get(), options, context.hidden));
+  return process;
+}
+
+}  // namespace sandbox
