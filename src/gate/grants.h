@@ -3,8 +3,8 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
-#include <memory>
+#include <chrono>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -26,6 +26,12 @@ namespace gate {
 // labels of 1 to 63 bytes of letters, digits, '-', '_' (and '*' alone, RFC 4592). nullopt: no host name.
 std::optional<std::string> CanonicalName(std::string_view text);
 
+// Looks texts up in a table of strings without making one.
+struct TextHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+};
+
 // A set of literal names and "*.x" patterns; lookups cost the labels of the name, not the size of the set.
 class NameSet {
  public:
@@ -35,7 +41,8 @@ class NameSet {
   bool empty() const { return size_ == 0; }
 
  private:
-  std::unordered_map<std::string, std::vector<std::uint32_t>> exact_, below_;
+  using Table = std::unordered_map<std::string, std::vector<std::uint32_t>, TextHash, std::equal_to<>>;
+  Table exact_, below_;  // below_: keyed by what follows "*."
   std::size_t size_ = 0;
 };
 
@@ -66,16 +73,26 @@ class Grants {
   std::span<const std::uint32_t> RulesOfPort(std::uint16_t port, bool udp) const;
   // Positions of name rules that match a canonical name.
   void RulesOfName(std::string_view canonical, std::vector<std::uint32_t>* positions) const;
+  // Positions of the literal rules that open `address`, whatever their port, ascending; costs the prefix lengths in use.
+  void LiteralsOf(const base::IpAddress& address, std::vector<std::uint32_t>* positions) const;
+  // The builtin row that keeps `address` from everybody whom no literal rule lets in: its class, one of the host's own.
+  std::optional<wire::RuleRef> BuiltinRowOf(const base::IpAddress& address) const;
 
  private:
+  struct PrefixHash {
+    std::size_t operator()(const base::IpPrefix& prefix) const;
+  };
+  void AddRule(const wire::GateRule& rule);
+
   wire::GateConfigHeader header_{};
   std::vector<wire::GateRule> rules_;
   std::vector<wire::GateName> names_;
   std::vector<wire::GateResolver> resolvers_;
-  std::vector<wire::GateResponseRule> responses_;
   std::vector<wire::GateSecret> secrets_;
-  std::vector<base::IpPrefix> literal_;            // of rules with an address or CIDR
+  std::unordered_map<base::IpPrefix, std::vector<std::uint32_t>, PrefixHash> literals_;  // of rules with an address or CIDR
+  std::vector<std::uint8_t> lengths4_, lengths6_;  // prefix lengths in literals_
   std::vector<base::IpAddress> host_addresses_;    // sorted
+  std::unordered_map<std::string, std::vector<base::IpPrefix>, TextHash, std::equal_to<>> responses_;
   NameSet askable_, rule_names_;
   std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> by_port_;  // port | udp << 16
 };
@@ -84,17 +101,31 @@ class Grants {
 class Credits final : public CreditSink {
  public:
   explicit Credits(std::size_t bound) : bound_(bound) {}
+  // Of two credits of one address and name the one that ends later stays.
   void Remember(const base::IpAddress& address, Credit credit) override;
   // All credits of an address, also ended ones that are not swept yet (for "expired" instead of "not answered").
   std::span<const Credit> Of(const base::IpAddress& address) const;
   void Sweep(base::BootTime now);  // drops what ended more than kRememberEnded ago
+  std::size_t size() const { return size_; }
+
+  static constexpr std::chrono::minutes kRememberEnded{10};
+  static constexpr std::size_t kNamesPerAddress = 64;
 
  private:
   struct Hash {
     std::size_t operator()(const base::IpAddress& address) const;
   };
+  // One end of a credit; stale when the address has no credit that ends exactly then.
+  struct End {
+    base::BootTime until;
+    base::IpAddress address;
+    bool operator>(const End& other) const { return until > other.until; }
+  };
+  void DropFirstEnding();
+  void Forget(const base::IpAddress& address, base::BootTime until);
   std::size_t bound_, size_ = 0;
   std::unordered_map<base::IpAddress, std::vector<Credit>, Hash> by_address_;
+  std::vector<End> ends_;  // a heap, the earliest first
 };
 
 // The decision on a connection before a byte of it is read.

@@ -5,8 +5,8 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -28,6 +28,8 @@ class Loop {
   };
   base::Result<> Watch(int fd, std::uint32_t events, Watcher* watcher);  // not owned; replaces an earlier watch
   void Unwatch(int fd);  // before the descriptor is closed; events of it already fetched are dropped
+  // The same without a system call, for a descriptor that nobody else holds and that is closed right now.
+  void Forget(int fd);
 
   using TimerId = std::uint64_t;  // 0 is none
   TimerId At(base::BootTime when, std::function<void()> fire);
@@ -47,17 +49,39 @@ class Loop {
   Loop(const base::Clock& clock, sys::Epoll epoll);
   struct Entry {
     Watcher* watcher = nullptr;
-    std::uint32_t generation = 0;
+    std::uint32_t generation = 0;  // of the watch: an event of an earlier one is stale
   };
+  // A timer is a slot; its id holds the slot's generation, so that an id of a past timer names nothing.
+  struct Slot {
+    std::function<void()> fire;
+    std::uint32_t generation = 1;
+    bool armed = false;
+  };
+  struct Due {
+    base::BootTime when;
+    std::uint64_t sequence;  // timers of one moment fire in the order they were set
+    TimerId timer;
+    bool operator>(const Due& other) const {
+      return when != other.when ? when > other.when : sequence > other.sequence;
+    }
+  };
+  Slot* Find(TimerId timer);
+  void Free(TimerId timer);
+  void DropStale();
+  void FireDue();
+  int WaitMilliseconds(std::chrono::milliseconds longest);
+
   const base::Clock& clock_;
   sys::Epoll epoll_;
   base::BootTime now_;
   bool stopped_ = false;
   std::uint32_t next_generation_ = 1;
   std::vector<Entry> entries_;  // by descriptor
-  std::multimap<base::BootTime, std::pair<TimerId, std::function<void()>>> timers_;
-  std::map<TimerId, std::multimap<base::BootTime, std::pair<TimerId, std::function<void()>>>::iterator> by_id_;
-  TimerId next_timer_ = 1;
+  std::vector<Slot> slots_;
+  std::vector<std::uint32_t> free_slots_;
+  std::vector<Due> due_;        // a heap, the earliest first; cancelled ones stay until they come up or are too many
+  std::size_t armed_ = 0;
+  std::uint64_t next_sequence_ = 0;
   std::vector<std::function<void()>> flush_;
 };
 

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answered addresses and the names they were answered for.
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "gate/grants.h"
+
+namespace gate {
+namespace {
+
+constexpr std::size_t kStaleEndsKept = 64;
+
+}  // namespace
+
+std::size_t Credits::Hash::operator()(const base::IpAddress& address) const {
+  const std::string_view bytes(reinterpret_cast<const char*>(address.bytes.data()), address.bytes.size());
+  return std::hash<std::string_view>()(bytes) + (address.v6 ? 1 : 0);
+}
+
+void Credits::Remember(const base::IpAddress& address, Credit credit) {
+  if (bound_ == 0) return;
+  std::vector<Credit>* credits = &by_address_[address];
+  const auto same = std::find_if(credits->begin(), credits->end(),
+                                 [&](const Credit& known) { return known.name == credit.name; });
+  if (same != credits->end()) {
+    if (credit.until < same->until) return;
+    *same = credit;
+  } else {
+    if (credits->size() >= kNamesPerAddress) {
+      Forget(address, std::min_element(credits->begin(), credits->end(), [](const Credit& a, const Credit& b) {
+                        return a.until < b.until;
+                      })->until);
+    }
+    if (size_ >= bound_) DropFirstEnding();
+    credits = &by_address_[address];  // dropping may have taken the entry away
+    credits->push_back(credit);
+    ++size_;
+  }
+  ends_.push_back({credit.until, address});
+  std::push_heap(ends_.begin(), ends_.end(), std::greater<>());
+  if (ends_.size() <= 2 * size_ + kStaleEndsKept) return;
+  ends_.clear();
+  for (const auto& [key, list] : by_address_) {
+    for (const Credit& kept : list) ends_.push_back({kept.until, key});
+  }
+  std::make_heap(ends_.begin(), ends_.end(), std::greater<>());
+}
+
+std::span<const Credit> Credits::Of(const base::IpAddress& address) const {
+  const auto found = by_address_.find(address);
+  if (found == by_address_.end()) return {};
+  return found->second;
+}
+
+void Credits::Forget(const base::IpAddress& address, base::BootTime until) {
+  const auto found = by_address_.find(address);
+  if (found == by_address_.end()) return;
+  std::vector<Credit>& credits = found->second;
+  const auto ending = std::find_if(credits.begin(), credits.end(),
+                                   [&](const Credit& credit) { return credit.until == until; });
+  if (ending == credits.end()) return;
+  credits.erase(ending);
+  --size_;
+  if (credits.empty()) by_address_.erase(found);
+}
+
+void Credits::DropFirstEnding() {
+  for (const std::size_t before = size_; size_ == before && !ends_.empty();) {
+    const End first = ends_.front();
+    std::pop_heap(ends_.begin(), ends_.end(), std::greater<>());
+    ends_.pop_back();
+    Forget(first.address, first.until);
+  }
+}
+
+void Credits::Sweep(base::BootTime now) {
+  while (!ends_.empty() && ends_.front().until + kRememberEnded < now) {
+    const End first = ends_.front();
+    std::pop_heap(ends_.begin(), ends_.end(), std::greater<>());
+    ends_.pop_back();
+    Forget(first.address, first.until);
+  }
+}
+
+}  // namespace gate
