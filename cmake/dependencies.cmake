@@ -13,12 +13,16 @@ foreach(pair "sodium;${SODIUM_STATIC}" "crypto;${CRYPTO_STATIC}" "seccomp;${SECC
   set_target_properties(dep_${name} PROPERTIES IMPORTED_LOCATION ${path})
 endforeach()
 set_property(TARGET dep_crypto PROPERTY INTERFACE_LINK_LIBRARIES Threads::Threads ${CMAKE_DL_LIBS})
-# cellos-upstream: TLS, and libunbound with what its static form needs.
-find_library(SSL_STATIC libssl.a REQUIRED)
-find_library(UNBOUND_STATIC libunbound.a REQUIRED)
+# P-256 in the supervisor, and DNSSEC in cellos-upstream.
 find_library(HOGWEED_STATIC libhogweed.a REQUIRED)
 find_library(NETTLE_STATIC libnettle.a REQUIRED)
 find_library(GMP_STATIC libgmp.a REQUIRED)
+add_library(dep_nettle STATIC IMPORTED GLOBAL)
+set_target_properties(dep_nettle PROPERTIES IMPORTED_LOCATION ${HOGWEED_STATIC}
+  INTERFACE_LINK_LIBRARIES "${NETTLE_STATIC};${GMP_STATIC}")
+# cellos-upstream: TLS, and libunbound with what its static form needs.
+find_library(SSL_STATIC libssl.a REQUIRED)
+find_library(UNBOUND_STATIC libunbound.a REQUIRED)
 find_library(EVENT_STATIC libevent_core.a REQUIRED)
 add_library(dep_ssl STATIC IMPORTED GLOBAL)
 set_target_properties(dep_ssl PROPERTIES IMPORTED_LOCATION ${SSL_STATIC} INTERFACE_LINK_LIBRARIES dep_crypto)
@@ -26,7 +30,7 @@ add_library(dep_event STATIC IMPORTED GLOBAL)
 set_target_properties(dep_event PROPERTIES IMPORTED_LOCATION ${EVENT_STATIC})
 add_library(dep_unbound STATIC IMPORTED GLOBAL)
 set_target_properties(dep_unbound PROPERTIES IMPORTED_LOCATION ${UNBOUND_STATIC}
-  INTERFACE_LINK_LIBRARIES "dep_ssl;${HOGWEED_STATIC};${NETTLE_STATIC};${GMP_STATIC};dep_event")
+  INTERFACE_LINK_LIBRARIES "dep_ssl;dep_nettle;dep_event")
 if(BUILD_TESTING AND NOT TARGET dep_ldns)
   find_library(LDNS_STATIC libldns.a REQUIRED)
   add_library(dep_ldns STATIC IMPORTED GLOBAL)

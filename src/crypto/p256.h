@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// ECDSA on P-256 with SHA-256 (FIPS 186-5), for verifiers that know no Ed25519. OpenSSL starts at the first use only.
+// ECDSA on P-256 with SHA-256 (FIPS 186-5), for verifiers that know no Ed25519.
 #pragma once
 
 #include <memory>
@@ -16,11 +16,11 @@ bool IsP256Spki(base::ByteSpan spki);
 // `signature` in strict DER: minimal lengths, positive minimal integers, nothing after; high s allowed.
 bool VerifyP256(base::ByteSpan spki, base::ByteSpan message, base::ByteSpan signature);
 
-// A private key, in OpenSSL's memory; freed (and cleared) on destruction.
+// A private key in locked memory, wiped on destruction.
 class P256SigningKey {
  public:
   static base::Result<P256SigningKey> Generate();
-  // PKCS#8 DER.
+  // PKCS#8 DER with the public half, in the one form that ToPkcs8 and other tools write.
   static base::Result<P256SigningKey> FromPkcs8(base::ByteSpan der);
   P256SigningKey(P256SigningKey&&) noexcept;
   P256SigningKey& operator=(P256SigningKey&&) noexcept;
@@ -36,6 +36,7 @@ class P256SigningKey {
  private:
   struct Key;
   explicit P256SigningKey(std::unique_ptr<Key> key);
+  static base::Result<P256SigningKey> FromScalar(base::ByteSpan scalar);
   std::unique_ptr<Key> key_;
   base::Bytes spki_;
 };
