@@ -37,7 +37,7 @@ std::size_t ReadCasedName(Bytes message, std::size_t at, Name* name);
 // A name with no pointer in it, as SVCB targets must be.
 std::size_t ReadPlainName(Bytes message, std::size_t at, Name* name);
 
-// Of the name at `at` in lower case; never used where an enemy gains by a collision, only to skip comparisons.
+// Saves comparisons: equal names have equal hashes, nothing is decided by the hash alone.
 std::uint32_t HashName(const Name& name);
 
 // `name` is `suffix`, or ends with it at a label.
@@ -46,7 +46,7 @@ bool IsBelowOrEqual(const Name& name, const Name& suffix);
 bool ReplaceSuffix(const Name& name, const Name& from, const Name& to, Name* out);
 
 // Text without trailing dot into `out` (kMaxNameText bytes); empty for the root and for a name with a byte that no text
-// of ours stands for: outside 0x21 to 0x7e, '.' or '\' within a label.
+// of ours stands for: outside 0x20 to 0x7e, '.' or '\' within a label.
 std::string_view ToText(const Name& name, char* out);
 
 }  // namespace gate::dns

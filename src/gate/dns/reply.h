@@ -32,8 +32,8 @@ struct ForwardOptions {
   bool ask_dnssec = false;            // sets DO, with an OPT record of our own where there was none
 };
 inline constexpr std::size_t kMaxForwardBytes = kMaxForwardedBytes + 11;
-// The client's message, at most its first 1,500 bytes, under another id. Bytes written; 0 when our OPT record has no
-// place (bytes that nothing counts follow the question).
+// The client's message, at most its first 1,500 bytes, under another id. Bytes written. Where an OPT record of ours is
+// added, bytes that nothing counts behind the question are left out.
 std::size_t WriteForward(const Question& question, const ForwardOptions& options,
                          std::span<std::uint8_t, kMaxForwardBytes> out);
 
