@@ -59,9 +59,9 @@ echo
 
 # Memory of one idle cell: proportional set size of supervisor and inits, without the workload.
 echo
-"$bin/cellos" run --quiet --no-stdin --state-dir "$state/s" -- sleep 5 &
+"$bin/cellos" run --quiet --no-stdin --state-dir "$state/s" -- sleep 6 &
 supervisor=$!
-sleep 1
+sleep 3  # until it waits
 total=0
 tree() {
   local child
