@@ -16,7 +16,7 @@
 
 namespace gate::dns {
 
-// What the proxy lives on; everything outlives it.
+// What the proxy lives on; everything outlives it, and the loop runs no more once it is gone.
 struct ProxyParts {
   Loop& loop;
   const Grants& grants;
