@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "world.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <future>
+
+namespace outside {
+namespace {
+
+using Ports = std::vector<std::uint16_t>;
+
+union Address {
+  sockaddr any;
+  sockaddr_in v4;
+  sockaddr_in6 v6;
+};
+
+int BoundSocket(int family, int type, std::uint16_t port) {
+  const int fd = ::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  Address address = {};
+  address.any.sa_family = static_cast<sa_family_t>(family);
+  if (family == AF_INET6) {
+    ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    ::setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
+    ::setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof on);
+    address.v6.sin6_port = htons(port);
+  } else {
+    ::setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
+    ::setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof on);
+    address.v4.sin_port = htons(port);
+  }
+  if (fd >= 0 && ::bind(fd, &address.any, sizeof address) == 0 && (type != SOCK_STREAM || ::listen(fd, 1024) == 0))
+    return fd;
+  if (fd >= 0) ::close(fd);
+  return -1;
+}
+
+std::string TextOf(const Address& address) {
+  char text[INET6_ADDRSTRLEN] = {};
+  if (address.any.sa_family == AF_INET6) {
+    ::inet_ntop(AF_INET6, &address.v6.sin6_addr, text, sizeof text);
+  } else {
+    ::inet_ntop(AF_INET, &address.v4.sin_addr, text, sizeof text);
+  }
+  return text;
+}
+
+std::uint16_t PortOf(const Address& address) {
+  return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
+}
+
+// A datagram and the way it came, so that the answer leaves from the address that was asked.
+struct Way {
+  Address peer = {}, asked = {};
+};
+
+bool Receive(int fd, std::string* bytes, Way* way) {
+  bytes->resize(65536);
+  alignas(cmsghdr) char control[256];
+  iovec data = {bytes->data(), bytes->size()};
+  msghdr message = {&way->peer, sizeof way->peer, &data, 1, control, sizeof control, 0};
+  const ssize_t size = ::recvmsg(fd, &message, MSG_DONTWAIT);
+  if (size < 0) return false;
+  bytes->resize(static_cast<std::size_t>(size));
+  socklen_t length = sizeof way->asked;
+  ::getsockname(fd, &way->asked.any, &length);
+  for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+    if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+      in_pktinfo info;
+      memcpy(&info, CMSG_DATA(c), sizeof info);
+      way->asked.v4.sin_addr = info.ipi_addr;
+    } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+      in6_pktinfo info;
+      memcpy(&info, CMSG_DATA(c), sizeof info);
+      way->asked.v6.sin6_addr = info.ipi6_addr;
+    }
+  }
+  return true;
+}
+
+void SendFrom(int fd, const std::string& bytes, const Way& way) {
+  alignas(cmsghdr) char control[256] = {};
+  iovec data = {const_cast<char*>(bytes.data()), bytes.size()};
+  Address peer = way.peer;
+  msghdr message = {&peer, sizeof peer, &data, 1, control, 0, 0};
+  auto* header = reinterpret_cast<cmsghdr*>(control);
+  if (way.asked.any.sa_family == AF_INET6) {
+    in6_pktinfo info = {way.asked.v6.sin6_addr, 0};
+    *header = {CMSG_LEN(sizeof info), IPPROTO_IPV6, IPV6_PKTINFO};
+    memcpy(CMSG_DATA(header), &info, sizeof info);
+    message.msg_controllen = CMSG_SPACE(sizeof info);
+  } else {
+    in_pktinfo info = {0, way.asked.v4.sin_addr, {}};
+    *header = {CMSG_LEN(sizeof info), IPPROTO_IP, IP_PKTINFO};
+    memcpy(CMSG_DATA(header), &info, sizeof info);
+    message.msg_controllen = CMSG_SPACE(sizeof info);
+  }
+  ::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void SendReply(int fd, const DnsReply& reply, Way way) {
+  if (reply.from == DnsReply::From::kAsked) return SendFrom(fd, reply.message, way);
+  if (reply.from == DnsReply::From::kOtherAddress) {
+    if (way.asked.any.sa_family == AF_INET6) {
+      way.asked.v6.sin6_addr.s6_addr[15] ^= 1;
+    } else {
+      way.asked.v4.sin_addr.s_addr ^= htonl(1);
+    }
+    return SendFrom(fd, reply.message, way);
+  }
+  const int other = BoundSocket(way.asked.any.sa_family, SOCK_DGRAM, 5353);
+  if (other < 0) return;
+  SendFrom(other, reply.message, way);
+  ::close(other);
+}
+
+void ServePort(Connection* connection, DnsStub* dns) {
+  switch (connection->seen().port) {
+    case 53: return ServeDns(connection, dns);
+    case 9: return ServeDiscard(connection);
+    case 19: return ServeNothing(connection);
+    case 22: case 25: return ServeBanner(connection);
+    case 443: case 8443: return ServeTls(connection);
+    case 80: case 8080: {
+      PlainStream stream(connection);
+      return ServeHttp(connection, &stream);
+    }
+    default: return ServeEcho(connection);
+  }
+}
+
+const Ports kTcpPorts = {7, 9, 19, 22, 25, 53, 80, 443, 5000, 5432, 8080, 8443}, kUdpPorts = {7, 53, 443, 5000};
+
+}  // namespace
+
+std::string World::ListenTcp(const Ports& ports, std::vector<int>* sockets) {
+  for (const std::uint16_t port : ports) {
+    for (const int family : {AF_INET, AF_INET6}) {
+      sockets->push_back(BoundSocket(family, SOCK_STREAM, port));
+      if (sockets->back() < 0) return "listening on port " + std::to_string(port) + ": " + strerror(errno);
+    }
+  }
+  return {};
+}
+
+std::string World::BindUdp(const Ports& ports, std::vector<int>* sockets) {
+  for (const std::uint16_t port : ports) {
+    for (const int family : {AF_INET, AF_INET6}) {
+      sockets->push_back(BoundSocket(family, SOCK_DGRAM, port));
+      if (sockets->back() < 0) return "UDP port " + std::to_string(port) + ": " + strerror(errno);
+    }
+  }
+  return {};
+}
+
+std::string World::Open(int host) {
+  std::string why = EnterWorld(host);
+  if (why.empty()) why = packets_.Open(kWorldLink);
+  if (why.empty()) why = ListenTcp(kTcpPorts, &tcp_);
+  if (why.empty()) why = BindUdp(kUdpPorts, &udp_);
+  return why;
+}
+
+std::unique_ptr<World> World::Create(const std::string& resolv_conf, std::string* why) {
+  std::unique_ptr<World> world(new World);
+  *why = PrepareTls();
+  if (why->empty()) *why = EnterHost(resolv_conf);
+  if (why->empty() && ::pipe2(world->stop_, O_CLOEXEC) != 0) *why = "pipe";
+  if (!why->empty()) return nullptr;
+  std::promise<std::string> opened;
+  world->world_ = std::thread([&opened, w = world.get(), host = ::getpid()] {
+    const std::string failed = w->Open(host);
+    opened.set_value(failed);
+    if (failed.empty()) w->Serve();
+  });
+  *why = opened.get_future().get();
+  if (why->empty()) *why = RouteToWorld();
+  const Ports host_ports(std::begin(kHostPorts), std::end(kHostPorts));
+  if (why->empty()) *why = world->ListenTcp(host_ports, &world->host_tcp_);
+  if (why->empty()) *why = world->BindUdp({53, 5000}, &world->host_udp_);
+  if (!why->empty()) return nullptr;
+  world->host_ = std::thread([w = world.get()] { w->ServeHost(); });
+  return world;
+}
+
+World::~World() {
+  ::close(stop_[1]);
+  for (std::thread* thread : {&world_, &host_}) {
+    if (thread->joinable()) thread->join();
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& connection : connections_) {
+      if (connection->fd() >= 0) ::shutdown(connection->fd(), SHUT_RDWR);
+    }
+  }
+  while (running_ > 0) ::usleep(1000);
+  for (const auto* sockets : {&tcp_, &udp_, &host_tcp_, &host_udp_}) {
+    for (const int fd : *sockets) ::close(fd);
+  }
+  ::close(stop_[0]);
+}
+
+void World::Accept(int listener) {
+  Address to = {};
+  socklen_t length = sizeof to;
+  const int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+  if (fd < 0) return;
+  ::getsockname(fd, &to.any, &length);
+  auto connection = std::make_shared<Connection>(fd, TextOf(to), PortOf(to));
+  {
+    const std::lock_guard lock(mutex_);
+    connections_.push_back(connection);
+  }
+  ++running_;
+  std::thread([this, connection] {
+    ServePort(connection.get(), &dns_);
+    {
+      // Closed under the lock: the number may be another connection's the moment after.
+      const std::lock_guard lock(mutex_);
+      ::close(connection->Release());
+    }
+    --running_;
+  }).detach();
+}
+
+void World::Datagram(int socket) {
+  std::string bytes;
+  for (Way way; Receive(socket, &bytes, &way);) {
+    if (PortOf(way.asked) != 53) {
+      {
+        const std::lock_guard lock(mutex_);
+        datagrams_.emplace_back(TextOf(way.asked), bytes);
+      }
+      SendFrom(socket, bytes, way);
+      continue;
+    }
+    for (const DnsReply& reply : dns_.Answer(bytes, TextOf(way.asked), false)) {
+      if (reply.delay_ms == 0) {
+        SendReply(socket, reply, way);
+        continue;
+      }
+      ++running_;
+      std::thread([this, socket, reply, way] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(reply.delay_ms));
+        SendReply(socket, reply, way);
+        --running_;
+      }).detach();
+    }
+  }
+}
+
+void World::Serve() {
+  std::vector<pollfd> wait = {{stop_[0], POLLIN, 0}, {packets_.fd(), POLLIN, 0}};
+  for (const auto* sockets : {&tcp_, &udp_}) {
+    for (const int fd : *sockets) wait.push_back({fd, POLLIN, 0});
+  }
+  while (::poll(wait.data(), wait.size(), -1) >= 0 && wait[0].revents == 0) {
+    if (wait[1].revents != 0) packets_.Drain();
+    for (std::size_t i = 2; i < wait.size(); ++i) {
+      if (wait[i].revents == 0) continue;
+      i < 2 + tcp_.size() ? Accept(wait[i].fd) : Datagram(wait[i].fd);
+    }
+  }
+}
+
+void World::ServeHost() {
+  std::vector<pollfd> wait = {{stop_[0], POLLIN, 0}};
+  for (const auto* sockets : {&host_tcp_, &host_udp_}) {
+    for (const int fd : *sockets) wait.push_back({fd, POLLIN, 0});
+  }
+  while (::poll(wait.data(), wait.size(), -1) >= 0 && wait[0].revents == 0) {
+    for (std::size_t i = 1; i < wait.size(); ++i) {
+      if (wait[i].revents == 0) continue;
+      ++reached_host_;
+      char byte;
+      const int fd = i < 1 + host_tcp_.size() ? ::accept4(wait[i].fd, nullptr, nullptr, SOCK_CLOEXEC) : -1;
+      if (fd >= 0) ::close(fd);
+      if (fd < 0) ::recv(wait[i].fd, &byte, 1, MSG_DONTWAIT);
+    }
+  }
+}
+
+std::vector<Seen> World::Connections(const std::string& address, std::uint16_t port) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Seen> found;
+  for (const auto& connection : connections_) {
+    Seen seen = connection->seen();
+    if (seen.address == address && (port == 0 || seen.port == port)) found.push_back(std::move(seen));
+  }
+  return found;
+}
+
+std::string World::Datagrams(const std::string& address) const {
+  const std::lock_guard lock(mutex_);
+  std::string bytes;
+  for (const auto& [to, got] : datagrams_) {
+    if (to == address) bytes += got;
+  }
+  return bytes;
+}
+
+void World::Forget() {
+  packets_.Forget();
+  dns_.Forget();
+  const std::lock_guard lock(mutex_);
+  std::erase_if(connections_, [](const auto& connection) { return connection->fd() < 0; });
+  datagrams_.clear();
+  reached_host_ = 0;
+}
+
+}  // namespace outside
