@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/netfilter_ipv4.h>
-#include <linux/netfilter_ipv6/ip6_tables.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -16,6 +14,9 @@
 
 namespace sys {
 namespace {
+
+// SO_ORIGINAL_DST and IP6T_SO_ORIGINAL_DST: their kernel headers can't be included beside <netinet/in.h>.
+constexpr int kOriginalDestination = 80;
 
 union SocketAddress {
   sockaddr_storage any;
@@ -119,7 +120,7 @@ bool OriginalDestination(int socket, bool v6, base::IpEndpoint* destination) {
   SocketAddress address = {};
   socklen_t size = v6 ? sizeof address.v6 : sizeof address.v4;
   const long done = Raw("getsockopt", SYS_getsockopt, socket, v6 ? IPPROTO_IPV6 : IPPROTO_IP,
-                        v6 ? IP6T_SO_ORIGINAL_DST : SO_ORIGINAL_DST, &address, &size);
+                        kOriginalDestination, &address, &size);
   return done == 0 && FromSocketAddress(address, destination) && destination->address.v6 == v6;
 }
 
