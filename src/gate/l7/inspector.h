@@ -76,12 +76,13 @@ class Inspector {
   Inspector& operator=(const Inspector&) = delete;
 
   void FromClient(std::span<const std::uint8_t> bytes, Output* out);
-  // The workload ended its sending side. Undecided: a denial and kEnd; else the relay passes the end on.
+  // The workload ended its sending side. Undecided: kEnd, and a denial unless whole frames of h2c asked for nothing; else
+  // the relay passes the end on (and ends a connection that has no upstream).
   void ClientEnded(Output* out);
   // Deadline of limits.peek_ms: applies while Undecided(), from accept on. Denial: kL7PeekTimeout when not a byte came, or
   // the hello or head is not whole.
   void TimedOut(Output* out);
-  bool Undecided() const { return undecided_; }
+  bool Undecided() const;
   // The upstream could not be connected: what the client is told; kEnd.
   void UpstreamFailed(Output* out);
 
@@ -90,10 +91,11 @@ class Inspector {
   void ServerSpoke();
 
  private:
+  void Begin(Output* out);
   std::span<const wire::GateRule> rules_;
   std::vector<std::uint32_t> candidates_;
   Replies replies_;
-  bool undecided_ = true;
+  bool ended_ = false;  // decided without a protocol
   std::string first_;  // bytes that do not yet tell the protocol
   std::unique_ptr<Protocol> protocol_;
 };
