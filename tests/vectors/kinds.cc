@@ -11,13 +11,16 @@ WEAK(JudgeCanonicalJson08);
 WEAK(JudgeCellDocument);
 WEAK(JudgeCgroupLimits);
 WEAK(JudgeCheckpoint);
+WEAK(JudgeDnsMessages);
 WEAK(JudgeDsse);
 WEAK(JudgeDsseKey);
 WEAK(JudgeEd25519Strict);
 WEAK(JudgeEventTransport);
 WEAK(JudgeEventsData);
 WEAK(JudgeHostnameAllowlist);
+WEAK(JudgeHostnameExtraction);
 WEAK(JudgeJcs);
+WEAK(JudgeL7Decisions);
 WEAK(JudgeMerkle);
 WEAK(JudgeMerkleLeaf);
 WEAK(JudgeMutation);
@@ -44,7 +47,7 @@ std::span<const KindRow> Kinds() {
       {"cell_documents", JudgeCellDocument, kNotBuilt},
       {"cgroup_limits", JudgeCgroupLimits, kNotBuilt},
       {"checkpoints", JudgeCheckpoint, kNotBuilt},
-      {"dns_messages", nullptr, kLater},
+      {"dns_messages", JudgeDnsMessages, kNotBuilt},
       {"dsse", JudgeDsse, kNotBuilt},
       {"dsse_keys", JudgeDsseKey, kNotBuilt},
       {"ed25519_strict", JudgeEd25519Strict, kNotBuilt},
@@ -53,9 +56,9 @@ std::span<const KindRow> Kinds() {
       {"firecracker_api_observed", nullptr, kLater},
       {"formation", nullptr, kLater},
       {"hostname_allowlist", JudgeHostnameAllowlist, kNotBuilt},
-      {"hostname_extraction", nullptr, kLater},
+      {"hostname_extraction", JudgeHostnameExtraction, kNotBuilt},
       {"jcs", JudgeJcs, kNotBuilt},
-      {"l7_decisions", nullptr, kLater},
+      {"l7_decisions", JudgeL7Decisions, kNotBuilt},
       {"merkle", JudgeMerkle, kNotBuilt},
       {"merkle_leaves", JudgeMerkleLeaf, kNotBuilt},
       {"mutations", JudgeMutation, kNotBuilt},
