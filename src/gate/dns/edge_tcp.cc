@@ -233,7 +233,8 @@ void TcpEdge::Settle(std::uint32_t slot) {
   Client& client = clients_[slot];
   const bool unsent = !client.out.empty();
   if (!unsent && (client.closing || (client.ended && client.owed == 0 && !HoldsFrame(client.in)))) return Close(slot);
-  std::uint32_t events = unsent ? EPOLLOUT : 0;
+  std::uint32_t events = 0;
+  if (unsent) events |= EPOLLOUT;
   const bool full = client.owed >= kMaxOwed || client.out.size() > kMaxUnsent || HoldsFrame(client.in);
   if (!client.ended && !client.closing && !full) events |= EPOLLIN;
   if (events == client.watched && events != 0) return;

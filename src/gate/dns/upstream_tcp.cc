@@ -91,7 +91,7 @@ bool TcpUpstream::Push(Connection& connection) {
     sent += static_cast<std::size_t>(count);
   }
   connection.out.erase(connection.out.begin(), connection.out.begin() + static_cast<std::ptrdiff_t>(sent));
-  const std::uint32_t events = connection.out.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT;
+  const std::uint32_t events = EPOLLIN | (connection.out.empty() ? 0u : static_cast<std::uint32_t>(EPOLLOUT));
   return loop_.Watch(connection.fd.get(), events, this).has_value();
 }
 
