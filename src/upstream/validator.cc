@@ -32,6 +32,9 @@ constexpr std::pair<const char*, const char*> kOptions[] = {
     {"val-permissive-mode:", "no"},
     {"ignore-cd-flag:", "yes"},
     {"harden-dnssec-stripped:", "yes"},
+    // How wrong the clock of this host may be before a signature counts as expired: seconds.
+    {"val-sig-skew-min:", "300"},
+    {"val-sig-skew-max:", "300"},
     // What is private elsewhere is asked here like any other name.
     {"unblock-lan-zones:", "yes"},
     {"insecure-lan-zones:", "no"},
@@ -40,7 +43,6 @@ constexpr std::pair<const char*, const char*> kOptions[] = {
     {"minimal-responses:", "yes"},
     {"cache-max-negative-ttl:", "300"},
     // Small: one cell's names.
-    {"num-threads:", "1"},
     {"outgoing-range:", "128"},
     {"num-queries-per-thread:", "256"},
     {"msg-cache-size:", "1m"},
