@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "base/ip_address.h"
+
 namespace base {
 
 enum class FileKind : std::uint8_t { kDirectory, kRegular, kOther };
@@ -53,6 +55,7 @@ struct FactsRequest {
   std::string state_directory;                  // CELLOS_STATE_DIR: never reachable through a grant
   std::string cgroup_parent;                    // CELLOS_CGROUP_PARENT, or empty
   std::vector<std::string> executables;         // host paths of argv[0] and its allowed prefixes, to be resolved
+  bool network = false;                         // the host's own addresses, which no name opens
 };
 
 struct HostFacts {
@@ -71,6 +74,7 @@ struct HostFacts {
   std::string why_no_user_namespaces;
   CgroupFacts cgroup;
   std::vector<std::string> resolvers;    // nameserver lines of /etc/resolv.conf
+  std::vector<IpAddress> host_addresses; // of its interfaces, sorted; only when FactsRequest::network asked for them
   std::vector<ResolvedPath> grants;      // every path of authority.filesystem, in document order: readable, writable
   std::vector<BeneathGrant> protected_files;   // existing hook and start-up files in writable grants
   std::vector<BeneathGrant> service_sockets;   // existing sockets of host services in any grant (docker, D-Bus, …)

@@ -76,6 +76,16 @@ void PlanEnvironment(const spec::CellDocument& document, Plan& plan) {
   }
 }
 
+const char* Delivery(const spec::CellDocument& document) {
+  if (!document.spec.run) return "env";
+  switch (document.spec.run->secret_delivery) {
+    case spec::SecretDelivery::kEnv: return "env";
+    case spec::SecretDelivery::kRuntimeBroker: return "runtimeBroker";
+    case spec::SecretDelivery::kRuntimeLeasedBroker: return "runtimeLeasedBroker";
+  }
+  return "env";
+}
+
 void PlanSecrets(const spec::CellDocument& document, const Settings& settings, Plan& plan) {
   const auto& refs = document.spec.authority.secret_refs;
   if (!refs) return;
@@ -83,7 +93,7 @@ void PlanSecrets(const spec::CellDocument& document, const Settings& settings, P
   for (const std::string& name : *refs) {
     // An identity's value is asked for by its audience and shows under its own name.
     const bool is_identity = identity && identity->secret_ref == name;
-    plan.secrets.push_back({name, settings.broker, is_identity ? identity->audience : name, "env"});
+    plan.secrets.push_back({name, settings.broker, is_identity ? identity->audience : name, Delivery(document)});
   }
 }
 
@@ -171,6 +181,8 @@ void PlanWarnings(const std::vector<PlannedGrant>& grants, Plan& plan) {
 
 base::FactsRequest FactsNeeded(const spec::CellDocument& document, const Settings& settings) {
   base::FactsRequest request;
+  const spec::Authority& authority = document.spec.authority;
+  request.network = authority.dns_authority || (authority.egress_rules && !authority.egress_rules->empty());
   const auto& filesystem = document.spec.authority.filesystem;
   if (filesystem && filesystem->grant) {
     for (const spec::PathGrant& path : filesystem->grant->readable) request.readable.push_back(path.source);
@@ -206,6 +218,8 @@ base::Result<Plan> MakePlan(const spec::CellDocument& document, const Settings& 
   PlanEnvironment(document, plan);
   PlanSecrets(document, settings, plan);
   PlanExports(document, plan);
+  NetworkPlan network = TRY(MakeNetworkPlan(document, settings.network, facts));
+  if (network.gate) plan.network = std::move(network);
   TRY(PlanWorkingDirectory(document, grants, plan));
   PlanMounts(document, grants, plan);
   TRY(NoteUnavailable(PlanLimits(document, settings, plan), plan));

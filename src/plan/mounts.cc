@@ -91,7 +91,9 @@ void AddEtc(Tree& tree, const Plan& plan) {
   file("nsswitch.conf",
        "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\nprotocols: files\n"
        "services: files\nethers: files\nrpc: files\nnetgroup: files\n");
-  file("resolv.conf", "# This cell was granted no names.\n");
+  // An answer comes from the address that was asked; any would do, since every one leads to the gate.
+  const bool network = plan.network && plan.network->network;
+  file("resolv.conf", network ? "nameserver 192.0.0.8\noptions edns0\n" : "# This cell was granted no names.\n");
   for (const auto& [name, canonical] : plan.facts.etc_entries) {
     const std::string path = "/etc/" + name;
     // What lies in /usr is there already.
@@ -258,7 +260,13 @@ void PlanMounts(const spec::CellDocument& document, const std::vector<PlannedGra
   AddEtc(tree, plan);
   AddDevices(tree, plan.terminal);
   tree.File("/run/cellos/cell.json", CellFile(document, grants, plan));
-  tree.File("/run/cellos/denials", "");
+  tree.File(kDenialsFile, "");
+  if (plan.network) {
+    // Written from outside through a descriptor of the mount below; what the cell sees is the one above, read-only.
+    tree.Add({.kind = Kind::kPin, .target = kDenialsFile});
+    tree.Add({.kind = Kind::kReadOnly, .target = kDenialsFile, .read_only = true});
+    if (plan.network->secret_socket) tree.Directory(std::string(Parent(kSecretSocket)), 0700);
+  }
   tree.Directory("/proc");
   AddScratch(tree, grants, scratch, plan);
   AddGrants(tree, grants, plan);

@@ -51,12 +51,15 @@ struct ResponseRule {
 
 // What a row of the nft table stands for, so that counters can be told by rule.
 enum class NftRowKind : std::uint8_t {
-  kReply, kDns, kLiteralGrant, kPortGrant, kUdpGrant, kOtherSteered, kGateListener, kLocal, kMulticast, kUdpRefused,
+  kReply, kEstablished, kDns, kLiteralGrant, kPortGrant, kUdpGrant, kOtherSteered, kGateListener, kLocal, kMulticast, kUdpRefused,
   kIcmp, kSctp, kUdpLite, kTcpRefused, kFragment, kWorkloadDnsBlock, kDoqBlock, kHttp3Block, kResolverGrant,
-  kInputReject, kDefaultDrop
+  kInputReject, kDefaultDrop,
+  kSteer,                                  // chain "steer": counts first packets, which are connections
+  kLog                                     // tells NFLOG of some of what the row after it counts
 };
+// Rows of "output" behind kEstablished see the first packet of a connection only, and datagrams without an answer yet.
 struct NftRow {
-  std::string chain;                       // "output", "early", "input"
+  std::string chain;                       // "early", "steer", "output", "input": the order of the table
   NftRowKind kind;
   std::vector<std::uint32_t> rules;        // indices of authority.egressRules; empty: none
   std::string text;                        // as `nft list` would show it, without the counter's values
@@ -65,6 +68,7 @@ struct NftRow {
 struct NetworkPlan {
   bool gate = false;                       // false: only the cell's own loopback, nothing below is used but secrets
   bool network = false;                    // egress rules or dnsAuthority: the cell has addresses, rules, listeners
+  bool secret_socket = false;              // some secret is delivered over kSecretSocket
   std::vector<NetworkRule> rules;
   std::vector<NetworkName> names;
   std::vector<std::uint16_t> query_types;
@@ -85,6 +89,10 @@ struct NetworkPlan {
   bool upstream = false;                   // cellos-upstream is needed
   std::string upstream_filter;
 };
+
+// What the cell's own processes make below the read-only root.
+inline constexpr char kDenialsFile[] = "/run/cellos/denials";
+inline constexpr char kSecretSocket[] = "/run/cellos/secrets/broker.sock";
 
 struct NetworkSettings {                   // documents.md §6.6
   bool resolve_egress = false, refresh = false, refresh_continuous = false;

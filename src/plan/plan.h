@@ -11,6 +11,7 @@
 
 #include "base/host_facts.h"
 #include "base/result.h"
+#include "plan/network.h"
 #include "spec/cell_document.h"
 
 namespace plan {
@@ -85,7 +86,7 @@ struct SecretPlan {
   std::string name;      // of authority.secretRefs or the identity's secretRef
   std::string broker;    // env | file
   std::string key;       // what the broker is asked for
-  std::string delivery;  // env
+  std::string delivery;  // env, or over the secret socket: runtimeBroker, runtimeLeasedBroker
 };
 
 struct ExportPlan {
@@ -106,6 +107,7 @@ struct Settings {
   std::uint32_t uid_base = 0x70000000;       // CELLOS_UID_BASE
   std::string export_dir;                    // CELLOS_EXPORT_DIR: an extra local export root; empty = the run directory
   bool stdin_open = true;                    // false: --no-stdin
+  NetworkSettings network = {};
 };
 
 struct Plan {
@@ -131,6 +133,7 @@ struct Plan {
   std::chrono::seconds ttl{0};
   std::chrono::seconds grace{0};                                // SIGTERM to SIGKILL
   std::vector<ExportPlan> exports;
+  std::optional<NetworkPlan> network;                           // absent: no gate, only the cell's own loopback
   std::vector<std::string> required_sources;                    // evidence.md §5
   std::vector<std::string> warnings;                            // admission warnings, for the summary
   std::string unavailable;                                      // why this machine can't start it, and the remedy

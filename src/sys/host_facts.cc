@@ -5,12 +5,16 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <string_view>
@@ -251,6 +255,30 @@ void ReadResolvers(base::HostFacts& facts) {
   }
 }
 
+// What the host itself is reached by.
+base::Result<> ReadHostAddresses(base::HostFacts& facts) {
+  ifaddrs* list = nullptr;
+  if (getifaddrs(&list) != 0) return base::FailOs(errno, "getifaddrs");
+  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+    if (entry->ifa_addr == nullptr) continue;
+    base::IpAddress address;
+    if (entry->ifa_addr->sa_family == AF_INET) {
+      memcpy(address.bytes.data(), &reinterpret_cast<const sockaddr_in*>(entry->ifa_addr)->sin_addr, 4);
+    } else if (entry->ifa_addr->sa_family == AF_INET6) {
+      memcpy(address.bytes.data(), &reinterpret_cast<const sockaddr_in6*>(entry->ifa_addr)->sin6_addr, 16);
+      address.v6 = true;
+    } else {
+      continue;
+    }
+    facts.host_addresses.push_back(address);
+  }
+  freeifaddrs(list);
+  std::ranges::sort(facts.host_addresses);
+  const auto [first, last] = std::ranges::unique(facts.host_addresses);
+  facts.host_addresses.erase(first, last);
+  return {};
+}
+
 base::Result<> DescribeSystemTree(base::HostFacts& facts) {
   for (const char* name : {"bin", "sbin", "lib", "lib32", "lib64", "libx32"}) {
     const std::string path = std::string("/") + name;
@@ -298,6 +326,7 @@ base::Result<base::HostFacts> GatherHostFacts(const base::FactsRequest& request)
   JudgeUserNamespaces(facts);
   facts.cgroup = DetectCgroups(request.cgroup_parent);
   ReadResolvers(facts);
+  if (request.network) TRY_WITH("looking at the host's addresses", ReadHostAddresses(facts));
   TRY_WITH("looking at the system's directories", DescribeSystemTree(facts));
   TRY(ResolveGrants(request.readable, "readable", facts));
   TRY(ResolveGrants(request.writable, "writable", facts));
