@@ -50,6 +50,7 @@ class H2c final : public Protocol {
   void Judge(Output* out);
   Decision JudgeRequest(const H2Request& request) const;
   void Allow(const DecodedBlock& decoded, Output* out);
+  void Keep(const DecodedBlock& decoded);
   void Refuse(Decision decision, const DecodedBlock* decoded, Output* out);
   void Broken(std::uint32_t stream, Output* out);
   void Forward(std::string_view bytes, Output* out);

@@ -63,14 +63,7 @@ void H2c::Judge(Output* out) {
     return Refuse(Unparseable(block_.stream), nullptr, out);
   }
   if (trailers) {
-    if (Refused(block_.stream)) {
-      if (decoded.changes) verbatim_ = false;
-      if (decoded.last_table) {
-        owed_smallest_ = std::min(owed_smallest_.value_or(*decoded.smallest_table), *decoded.smallest_table);
-        owed_last_ = decoded.last_table;
-      }
-      return;
-    }
+    if (Refused(block_.stream)) return Keep(decoded);
     // No request hides in trailers: those of a stream that never was end in an error of the server.
     if (request.has_pseudo() || request.irregular() != nullptr || (block_.flags & kEndStream) == 0) {
       return Broken(block_.stream, out);
@@ -115,7 +108,8 @@ void H2c::Allow(const DecodedBlock& decoded, Output* out) {
     out->to_server.append(held_);
     held_ = {};
   }
-  const bool owed = owed_last_ && !decoded.last_table;
+  if (decoded.last_table) owed_smallest_ = owed_last_ = std::nullopt;  // its own update says it
+  const bool owed = owed_last_.has_value();
   if (!owed && (verbatim_ || !decoded.references)) {
     out->to_server.append(block_.verbatim);
     return;
@@ -130,15 +124,17 @@ void H2c::Allow(const DecodedBlock& decoded, Output* out) {
   out->to_server.append(Frames(block, block_.stream, (block_.flags & kEndStream) != 0));
 }
 
+// What a block that the server never sees did to the client's table.
+void H2c::Keep(const DecodedBlock& decoded) {
+  if (decoded.changes) verbatim_ = false;
+  if (!decoded.last_table) return;
+  owed_smallest_ = std::min(owed_smallest_.value_or(*decoded.smallest_table), *decoded.smallest_table);
+  owed_last_ = decoded.last_table;
+}
+
 void H2c::Refuse(Decision decision, const DecodedBlock* decoded, Output* out) {
   decided_ = true;
-  if (decoded != nullptr && decoded->changes) {
-    verbatim_ = false;
-    if (decoded->last_table) {
-      owed_smallest_ = std::min(owed_smallest_.value_or(*decoded->smallest_table), *decoded->smallest_table);
-      owed_last_ = decoded->last_table;
-    }
-  }
+  if (decoded != nullptr) Keep(*decoded);
   const std::uint32_t stream = decision.stream;
   if (replies_ == Replies::kExplained) {
     if (!server_spoke_ && !own_settings_) {  // a server's first frame is its settings

@@ -138,7 +138,7 @@ HeadFault Target(RequestHead* out, const Fields& fields) {
     return HeadFault::kNone;
   }
   const std::string_view rest = std::string_view(target).substr(kScheme.size());
-  const std::string_view authority = rest.substr(0, std::min(rest.find_first_of("/?#\\"), rest.size()));
+  const std::string_view authority = rest.substr(0, std::min(rest.find_first_of("/?#"), rest.size()));
   if (!out->has_host) return HeadFault::kNone;
   const bool same = WithoutDefaultPort(authority) == WithoutDefaultPort(fields.host_port);
   return same ? HeadFault::kNone : HeadFault::kHostMismatch;

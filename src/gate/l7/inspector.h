@@ -53,7 +53,7 @@ enum class Next : std::uint8_t {
   kEnd,     // write to_client, then reset
 };
 
-// Appended to, never cleared, by the Inspector; the relay takes out what it has used.
+// The Inspector appends; the relay takes out what it has used, and sets `unseen` back to 0.
 struct Output {
   std::string to_server, to_client;
   std::vector<Decision> decisions;  // in order; each is one l7_egress_decision
