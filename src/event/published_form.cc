@@ -49,6 +49,10 @@ constexpr Addition kAdditions[] = {
     {kDnsQuery, "ruleRef"},
     {kDnsQuery, "askedServer"},
     {kDnsQuery, "transport"},
+    {kDnsQuery, "suppressed"},
+    {kL7EgressDecision, "flowId"},
+    {kL7EgressDecision, "suppressed"},
+    {kNetworkFlowDecision, "suppressed"},
     {kDnsQueryPermitted, "runId"},
     {kNetworkFlowDecision, "flowId"},
     {kNetworkFlowDecision, "query"},
@@ -114,6 +118,16 @@ void AddEfficiency(std::string& data, const json::Value& log_data) {
   if (const auto tree = json::Parse(data)) data = json::Sorted(tree->root());
 }
 
+// Types without a word of the contract are published as "A", as its schema demands; the log says TYPEnnn.
+void NameTypeAsPublished(std::string& data) {
+  constexpr std::string_view kUnnamed = "\"queryType\":\"TYPE";
+  const auto at = data.find(kUnnamed);
+  // Inside a string the quotes would be escaped.
+  if (at == data.npos) return;
+  const auto begin = at + kUnnamed.size() - 4;
+  data.replace(begin, data.find('"', begin) - begin, "A");
+}
+
 }  // namespace
 
 std::string_view ToString(EventsForm form) { return form == EventsForm::kPublished ? "published" : "log"; }
@@ -135,6 +149,7 @@ base::Result<std::optional<Event>> PublishedForm(std::string_view leaf) {
   const auto data = json::Parse(event.data, {.max_bytes = kMaxEventBytes, .max_depth = kMaxEventDepth});
   if (!data) return std::unexpected(json::ToError(data.error(), "event data"));
   event.data = Writer(event.type).Write(data->root());
+  if (event.type == kDnsQuery) NameTypeAsPublished(event.data);
   if (event.type == kHomeostasis) AddEfficiency(event.data, data->root());
   return std::optional(std::move(event));
 }

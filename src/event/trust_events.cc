@@ -52,12 +52,14 @@ Draft L7EgressDecisionEvent(const CellRef& cell, const L7EgressDecision& decisio
   Object object = Begin(cell);
   object.Add("action", decision.action);
   object.Add("decisionId", decision.decision_id);
+  object.Add("flowId", decision.flow_id);
   AddTrust(object, decision.trust, kL7Issuer);
   object.Add("policyDigest", decision.policy_digest);
   object.Add("reasonCode", decision.reason_code);
   object.AddCut("ruleRef", decision.rule_ref);
   object.AddCut("sniHost", std::string_view(decision.sni_host));
   object.Add("streamId", decision.stream_id);
+  object.Add("suppressed", decision.suppressed);
   return Finish(kL7EgressDecision, std::move(object));
 }
 

@@ -57,6 +57,9 @@ struct L7EgressDecision {
   std::optional<std::string> rule_ref;
   std::optional<std::uint32_t> stream_id;
   TrustIds trust;
+  // Log only: the flow it was decided on; further denials of this kind that were only counted.
+  std::optional<std::string> flow_id = std::nullopt;
+  std::optional<std::uint64_t> suppressed = std::nullopt;
 };
 Draft L7EgressDecisionEvent(const CellRef& cell, const L7EgressDecision& decision);
 

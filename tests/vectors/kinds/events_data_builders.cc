@@ -6,8 +6,10 @@
 
 #include "event/admission_events.h"
 #include "event/compliance_events.h"
+#include "event/dns_events.h"
 #include "event/evidence_events.h"
 #include "event/export_events.h"
+#include "event/flow_events.h"
 #include "event/identity_events.h"
 #include "event/lifecycle_events.h"
 #include "event/network_events.h"
@@ -315,6 +317,101 @@ event::Draft KeysetFailed(const Arguments& args) {
                                                args.TextOr("failed_at"), args.Text("correlation_id")});
 }
 
+// Members of these records stand in a payload of their own.
+event::CellRef CellOfPayload(const Arguments& payload) {
+  event::CellRef cell{.cell_id = payload.TextOr("cellId"), .run_id = payload.Text("runId")};
+  if (auto id = payload.Text("correlationId")) cell.correlation = event::Correlation{.correlation_id = std::move(id)};
+  return cell;
+}
+event::DecisionTrust TrustOfPayload(const Arguments& payload) {
+  return {payload.Text("keysetId"), payload.Text("issuerKid"), payload.Text("policyDigest")};
+}
+
+event::Draft Query(const Arguments& args) {
+  const Arguments payload = args.In("payload");
+  event::DnsQuery query{.query_id = payload.TextOr("queryId"),
+                        .name = payload.TextOr("queryName"),
+                        .type = payload.TextOr("queryType"),
+                        .allowed = payload.TextOr("decision") == "allow",
+                        .reason_code = payload.TextOr("reasonCode"),
+                        .resolver_id = payload.Text("upstreamResolverId"),
+                        .latency_ms = payload.Natural("upstreamLatencyMs"),
+                        .target_count = payload.Natural("responseTargetCount"),
+                        .observed_at = payload.TextOr("observedAt"),
+                        .trust = TrustOfPayload(payload)};
+  if (const auto rcode = payload.Natural("responseRcode")) query.rcode = static_cast<std::uint32_t>(*rcode);
+  return event::DnsQueryEvent(CellOfPayload(payload), query);
+}
+event::Draft QueryPermitted(const Arguments& args) {
+  return event::DnsQueryPermittedEvent(CellOf(args), args.TextOr("qname"), args.TextOr("qtype"), args.TextOr("resolver"));
+}
+event::Draft QueryRefused(const Arguments& args) {
+  return event::DnsQueryRefusedEvent(CellOf(args), args.TextOr("qname"), args.TextOr("qtype"), args.TextOr("reason"));
+}
+
+event::Draft Drift(const Arguments& args) {
+  const Arguments payload = args.In("payload");
+  return event::DnsDriftEvent(CellOfPayload(payload), {.resolver_id = payload.TextOr("resolverId"),
+                                                       .hostname = payload.TextOr("hostname"),
+                                                       .previous = payload.Texts("previousTargets"),
+                                                       .current = payload.Texts("currentTargets"),
+                                                       .added = payload.Texts("addedTargets"),
+                                                       .removed = payload.Texts("removedTargets"),
+                                                       .previous_digest = payload.TextOr("previousDigest"),
+                                                       .current_digest = payload.TextOr("currentDigest"),
+                                                       .ttl_seconds = payload.Natural("ttlSeconds").value_or(0),
+                                                       .stale_seconds = payload.Natural("staleSeconds").value_or(0),
+                                                       .dnssec_status = payload.Text("dnssecStatus"),
+                                                       .observed_at = payload.TextOr("observedAt"),
+                                                       .trust = TrustOfPayload(payload)});
+}
+event::DnsRebind RebindOf(const Arguments& payload) {
+  return {.hostname = payload.TextOr("hostname"),
+          .novel_ip = payload.TextOr("novelIp"),
+          .previous_count = payload.Natural("previousIpCount").value_or(0),
+          .cumulative_count = payload.Natural("cumulativeIpCount").value_or(0),
+          .resolver_id = payload.Text("resolverId"),
+          .observed_at = payload.TextOr("observedAt"),
+          .trust = TrustOfPayload(payload)};
+}
+event::Draft RebindThreshold(const Arguments& args) {
+  const Arguments payload = args.In("payload");
+  return event::DnsRebindThresholdEvent(CellOfPayload(payload), RebindOf(payload),
+                                        static_cast<std::uint32_t>(payload.Natural("maxNovelIpsPerHostname").value_or(0)));
+}
+event::Draft RebindRejected(const Arguments& args) {
+  const Arguments payload = args.In("payload");
+  return event::DnsRebindRejectedEvent(CellOfPayload(payload), RebindOf(payload), payload.Texts("responseIpAllowlist"));
+}
+event::Draft DnssecFailed(const Arguments& args) {
+  const Arguments payload = args.In("payload");
+  return event::DnssecFailedEvent(CellOfPayload(payload), {.resolver_id = payload.TextOr("resolverId"),
+                                                           .hostname = payload.TextOr("hostname"),
+                                                           .reason = payload.TextOr("reason"),
+                                                           .fail_closed = payload.Flag("failClosed").value_or(false),
+                                                           .trust_anchor_source = payload.TextOr("trustAnchorSource"),
+                                                           .source = payload.Text("source"),
+                                                           .observed_at = payload.TextOr("observedAt"),
+                                                           .trust = TrustOfPayload(payload)});
+}
+
+event::Draft Flow(const Arguments& args) {
+  const Arguments payload = args.In("payload");
+  event::FlowDecision flow{.decision_id = payload.TextOr("decisionId"),
+                           .direction = payload.TextOr("direction"),
+                           .allowed = payload.TextOr("decision") == "allow",
+                           .reason_code = payload.TextOr("reasonCode"),
+                           .nft_rule_ref = payload.Text("nftRuleRef"),
+                           .destination = payload.Text("dstAddr"),
+                           .protocol = payload.Text("protocol"),
+                           .packets = payload.Natural("packetCount"),
+                           .bytes = payload.Natural("byteCount"),
+                           .observed_at = payload.TextOr("observedAt"),
+                           .trust = TrustOfPayload(payload)};
+  if (const auto port = payload.Natural("dstPort")) flow.port = static_cast<std::uint16_t>(*port);
+  return event::FlowDecisionEvent(CellOfPayload(payload), flow, event::Observer::kGateFlow);
+}
+
 constexpr Builder kBuilders[] = {
     {"lifecycle_started_data_v1", Started},
     {"lifecycle_destroyed_data_v1", Destroyed},
@@ -342,6 +439,14 @@ constexpr Builder kBuilders[] = {
     {"observability_dns_target_set_data_v1", TargetSet},
     {"observability_l7_egress_decision_data_v1", L7Decision},
     {"observability_dns_resolution_data_v1", Resolution},
+    {"cloud_event_v1_dns_query", Query},
+    {"cloud_event_v1_dns_query_permitted", QueryPermitted},
+    {"cloud_event_v1_dns_query_refused", QueryRefused},
+    {"cloud_event_v1_dns_authority_drift", Drift},
+    {"cloud_event_v1_dns_authority_rebind_threshold", RebindThreshold},
+    {"cloud_event_v1_dns_authority_rebind_rejected", RebindRejected},
+    {"cloud_event_v1_dns_authority_dnssec_failed", DnssecFailed},
+    {"cloud_event_v1_network_flow_decision", Flow},
     {"cloud_event_v1_keyset_verified", KeysetVerified},
     {"cloud_event_v1_keyset_verification_failed", KeysetFailed},
 };
