@@ -171,13 +171,33 @@ long Splice(int from, int to, std::size_t bytes) {
 
 long ShutdownWrite(int socket) { return Raw("shutdown", SYS_shutdown, socket, SHUT_WR); }
 
-base::Result<Pipe> OpenPipe(std::size_t bytes) {
+long ReceiveWithDescriptor(int socket, std::span<std::uint8_t> buffer, base::UniqueFd* descriptor) {
+  iovec part = {buffer.data(), buffer.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];  // the kernel closes what does not fit
+  msghdr message = {};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  const long count = Raw("recvmsg", SYS_recvmsg, socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (count < 0) return count;
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t fds = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);  // two fit into the padding
+    for (std::size_t i = 0; i < fds; ++i) {
+      int fd;
+      memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
+      *descriptor = base::UniqueFd(fd);
+    }
+  }
+  return (message.msg_flags & MSG_TRUNC) != 0 ? -EMSGSIZE : count;
+}
+
+base::Result<Pipe> OpenPipe() {
   int ends[2];
   const long done = Raw("pipe2", SYS_pipe2, ends, O_CLOEXEC | O_NONBLOCK);
   if (done < 0) return std::unexpected(CallError(done, "pipe2"));
-  Pipe pipe = {base::UniqueFd(ends[0]), base::UniqueFd(ends[1])};
-  Raw("fcntl", SYS_fcntl, pipe.write.get(), F_SETPIPE_SZ, bytes);  // refused beyond the user's share: the default does
-  return pipe;
+  return Pipe{base::UniqueFd(ends[0]), base::UniqueFd(ends[1])};
 }
 
 long ReceivePacket(int socket, std::span<std::uint8_t> buffer, PacketPath* path) {

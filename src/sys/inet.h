@@ -38,10 +38,14 @@ long Send(int socket, std::span<const std::uint8_t> bytes);
 long Splice(int from, int to, std::size_t bytes);
 long ShutdownWrite(int socket);
 
+// One message of a seqpacket socket with at most one descriptor; further ones are closed. -EMSGSIZE when it was longer
+// than the buffer, 0 when the other end is closed.
+long ReceiveWithDescriptor(int socket, std::span<std::uint8_t> buffer, base::UniqueFd* descriptor);
+
 struct Pipe {
   base::UniqueFd read, write;
 };
-base::Result<Pipe> OpenPipe(std::size_t bytes);  // non-blocking; at least one page, at most what the kernel grants
+base::Result<Pipe> OpenPipe();  // non-blocking, of the kernel's default size
 
 // A datagram's way: who sent it and the address (of ours or anybody's) it was sent to. A reply is sent from there.
 struct PacketPath {

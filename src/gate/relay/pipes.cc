@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pipes for splice(2).
+#include "gate/relay/pipes.h"
+
+#include <utility>
+
+namespace gate {
+
+sys::Pipe Pipes::Take() {
+  if (out_ >= bound_) return {};
+  sys::Pipe pipe;
+  if (!free_.empty()) {
+    pipe = std::move(free_.back());
+    free_.pop_back();
+  } else if (auto opened = sys::OpenPipe()) {
+    pipe = std::move(*opened);
+  } else {
+    return {};
+  }
+  ++out_;
+  return pipe;
+}
+
+void Pipes::Give(sys::Pipe pipe, bool empty) {
+  if (!pipe.read) return;
+  --out_;
+  if (empty && free_.size() < kKept) free_.push_back(std::move(pipe));
+}
+
+}  // namespace gate
