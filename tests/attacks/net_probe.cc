@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <map>
 #include <sstream>
 
@@ -233,9 +234,15 @@ int Main(int argc, char** argv) {
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
   }
-  Lines lines;
+  Words given;
   for (int i = 4; i < argc; ++i) {
-    std::istringstream in(argv[i]);
+    std::ifstream file(argv[i][0] == '@' ? argv[i] + 1 : "/dev/null");
+    for (std::string line; std::getline(file, line);) given.push_back(line);
+    if (argv[i][0] != '@') given.push_back(argv[i]);
+  }
+  Lines lines;
+  for (const std::string& line : given) {
+    std::istringstream in(line);
     Words words;
     for (std::string word; in >> word;) words.push_back(word);
     if (words.empty()) continue;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The attacker inside a cell with a network: sockets and messages of its own making, no resolver, no proxy variables.
 //
-// `net_probe MNT PID NET LINE…`, the inodes as attack_probe takes them. A line is "NAME VERB WORDS…"; every line runs in
+// `net_probe MNT PID NET LINE…`, the inodes as attack_probe takes them. A line is "NAME VERB WORDS…", or
+// "@FILE" for the lines of a file; every line runs in
 // a process of its own under a deadline and prints "NAME VERDICT", the verdict without white space. Lines run eight at a
 // time; the line "--" waits until those before it are done, "-- MS" pauses then too.
 //

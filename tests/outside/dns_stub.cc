@@ -186,20 +186,4 @@ std::vector<DnsAsked> DnsStub::Log() const {
   return log_;
 }
 
-std::size_t DnsStub::Asked(std::string_view name) const {
-  const std::string wanted = Lower(name);
-  std::size_t count = 0;
-  for (const DnsAsked& asked : Log()) {
-    const std::string got = Lower(asked.name);
-    if (wanted.starts_with('.') ? got.ends_with(wanted) : got == wanted) ++count;
-  }
-  return count;
-}
-
-std::size_t DnsStub::Asked(std::string_view name, std::string_view type) const {
-  std::size_t count = 0;
-  for (const DnsAsked& asked : Log()) count += Lower(asked.name) == Lower(name) && asked.type == DnsType(type);
-  return count;
-}
-
 }  // namespace outside

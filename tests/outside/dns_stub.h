@@ -44,9 +44,6 @@ class DnsStub {
   std::vector<DnsReply> Answer(std::string_view message, const std::string& server, bool tcp);
 
   std::vector<DnsAsked> Log() const;
-  // How often a name was asked, whatever its type and case; below a suffix ".x": every name under it.
-  std::size_t Asked(std::string_view name) const;
-  std::size_t Asked(std::string_view name, std::string_view type) const;
   void Forget();  // the log and the counts of answers
 
  private:

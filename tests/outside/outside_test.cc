@@ -55,27 +55,27 @@ TEST_F(Outside, EveryAddressAnswersAndIsCounted) {
   for (const char* address : {"203.0.113.9", "10.1.2.3", "169.254.169.254", "fd00:ec2::254", "2606:4700::1111"}) {
     EXPECT_EQ(Exchange(SOCK_STREAM, address, 7, "hello"), "hello") << address;
     EXPECT_EQ(Exchange(SOCK_DGRAM, address, 5000, "hello"), "hello") << address;
-    ASSERT_EQ(world_->Connections(address, 7).size(), 1u) << address;
-    EXPECT_EQ(world_->Connections(address, 7)[0].bytes, "hello");
-    EXPECT_EQ(world_->Datagrams(address), "hello");
-    EXPECT_GT(world_->Out(address, 7), 1u);
-    EXPECT_EQ(world_->Out(address, 8), 0u);
+    ASSERT_EQ(world_->Now().To(address, 7).size(), 1u) << address;
+    EXPECT_EQ(world_->Now().To(address, 7)[0].bytes, "hello");
+    EXPECT_EQ(world_->Now().Datagrams(address), "hello");
+    EXPECT_GT(world_->Now().Out(address, 7), 1u);
+    EXPECT_EQ(world_->Now().Out(address, 8), 0u);
   }
-  EXPECT_EQ(world_->ReachedHost(), 0u);
+  EXPECT_EQ(world_->Now().reached_host, 0u);
 }
 
 TEST_F(Outside, APacketToAClosedPortIsCounted) {
   EXPECT_EQ(Exchange(SOCK_STREAM, "203.0.113.10", 4444, "x"), "");
   EXPECT_EQ(Exchange(SOCK_STREAM, "2001:db8:9::1", 4444, "x"), "");
-  EXPECT_EQ(world_->Out("203.0.113.10", 4444), 1u);
-  EXPECT_EQ(world_->Out("2001:db8:9::1", 4444), 1u);
+  EXPECT_EQ(world_->Now().Out("203.0.113.10", 4444), 1u);
+  EXPECT_EQ(world_->Now().Out("2001:db8:9::1", 4444), 1u);
 }
 
 TEST_F(Outside, TheHostsOwnServicesAreTheHosts) {
   Exchange(SOCK_STREAM, "127.0.0.1", 8080, "x");
   Exchange(SOCK_STREAM, kHost4, 6379, "x");
-  EXPECT_EQ(world_->ReachedHost(), 2u);
-  EXPECT_EQ(world_->packets().Told(), "");
+  EXPECT_EQ(world_->Now().reached_host, 2u);
+  EXPECT_EQ(world_->Now().Told(), "");
 }
 
 TEST_F(Outside, TheResolverAnswersAsItsTableSays) {
@@ -92,9 +92,9 @@ TEST_F(Outside, TheResolverAnswersAsItsTableSays) {
   const std::string whole = Exchange(SOCK_STREAM, "192.0.2.53", 53, Big16(static_cast<unsigned>(query.size())) + query);
   EXPECT_EQ(whole.substr(4, 1), "\x81");
   EXPECT_EQ(Exchange(SOCK_DGRAM, "192.0.2.53", 53, Query("none.test", 1)).substr(3, 1), "\x83");
-  EXPECT_EQ(world_->dns().Asked("a.test"), 2u);
-  EXPECT_EQ(world_->dns().Asked("t.test"), 2u);
-  EXPECT_EQ(world_->dns().Asked(".test", "A"), 0u);
+  EXPECT_EQ(world_->Now().Asked("a.test"), 2u);
+  EXPECT_EQ(world_->Now().Asked("t.test"), 2u);
+  EXPECT_EQ(world_->Now().Asked(".test", "A"), 6u);
 }
 
 TEST_F(Outside, HttpRecordsEveryRequest) {
@@ -103,7 +103,7 @@ TEST_F(Outside, HttpRecordsEveryRequest) {
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK")) << answer;
   std::vector<std::string> requests;
   for (int i = 0; i < 1000 && requests.size() < 2; ++i, ::usleep(1000)) {
-    const auto seen = world_->Connections("203.0.113.20", 80);
+    const auto seen = world_->Now().To("203.0.113.20", 80);
     if (!seen.empty()) requests = seen[0].requests;
   }
   EXPECT_EQ(requests, (std::vector<std::string>{"GET /a one.test", "GET /chunked two.test"}));

@@ -42,7 +42,8 @@ int main(int argc, char** argv) {
   }
   int status = 0;
   waitpid(child, &status, 0);
-  std::fprintf(stderr, "-- left the host:\n%s-- reached the host's own services: %llu\n", world->packets().Told().c_str(),
-               static_cast<unsigned long long>(world->ReachedHost()));
+  const outside::Outcome now = world->Now();
+  std::fprintf(stderr, "-- left the host:\n%s-- reached the host's own services: %llu\n", now.Told().c_str(),
+               static_cast<unsigned long long>(now.reached_host));
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

@@ -62,7 +62,9 @@ void PacketCounter::Count(const unsigned char* packet, std::size_t size) {
     return;
   }
   const std::uint16_t port = HasPorts(protocol) && size >= offset + 4 ? Port(packet + offset + 2) : 0;
-  ++packets_[{text, protocol, port}];
+  PacketCount& count = packets_[{text, protocol, port}];
+  ++count.packets;
+  count.last = std::chrono::steady_clock::now();
 }
 
 void PacketCounter::Drain() {
@@ -88,28 +90,10 @@ void PacketCounter::Forget() {
   lost_ = 0;
 }
 
-std::uint64_t PacketCounter::Packets(const std::string& address, std::uint16_t port, int protocol) {
+PacketCounts PacketCounter::Counts() {
   Drain();
   const std::lock_guard lock(mutex_);
-  std::uint64_t sum = 0;
-  for (const auto& [key, count] : packets_) {
-    const auto& [to, kind, at] = key;
-    if (to == address && (port == 0 || at == port) && (protocol == 0 || kind == protocol)) sum += count;
-  }
-  return sum;
-}
-
-std::string PacketCounter::Told() {
-  Drain();
-  const std::lock_guard lock(mutex_);
-  std::string told;
-  for (const auto& [key, count] : packets_) {
-    const auto& [to, kind, port] = key;
-    if (kind == IPPROTO_ICMPV6 && (to.starts_with("ff02:") || to.starts_with("fe80:") || to.starts_with("2001:db8:ffff:")))
-      continue;
-    told += to + " protocol " + std::to_string(kind) + " port " + std::to_string(port) + ": " + std::to_string(count) + "\n";
-  }
-  return told;
+  return packets_;
 }
 
 std::uint64_t PacketCounter::lost() {

@@ -2,6 +2,7 @@
 // Counts every packet that arrives on a link, by destination and protocol: a SYN that nobody answers is counted too.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -9,6 +10,13 @@
 #include <tuple>
 
 namespace outside {
+
+struct PacketCount {
+  std::uint64_t packets = 0;
+  std::chrono::steady_clock::time_point last{};
+};
+// Destination as inet_ntop writes it, IP protocol, destination port (0: none).
+using PacketCounts = std::map<std::tuple<std::string, int, std::uint16_t>, PacketCount>;
 
 class PacketCounter {
  public:
@@ -18,19 +26,15 @@ class PacketCounter {
   int fd() const { return fd_; }
   void Drain();
   void Forget();
-  // Packets for `address` (as inet_ntop writes it) with this destination port (0: any) and protocol (0: any).
-  std::uint64_t Packets(const std::string& address, std::uint16_t port = 0, int protocol = 0);
-  // All packets but those to the link's own ends and neighbours' protocols; for a test that nothing left at all.
-  std::string Told();
-  std::uint64_t lost();
+  PacketCounts Counts();
+  std::uint64_t lost();  // packets that the socket had no room for: the counts are then too low
 
  private:
-  using Key = std::tuple<std::string, int, std::uint16_t>;
   void Count(const unsigned char* packet, std::size_t size);
 
   int fd_ = -1;
   std::mutex mutex_;
-  std::map<Key, std::uint64_t> packets_;
+  PacketCounts packets_;
   std::uint64_t lost_ = 0;
 };
 

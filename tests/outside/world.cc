@@ -290,23 +290,13 @@ void World::ServeHost() {
   }
 }
 
-std::vector<Seen> World::Connections(const std::string& address, std::uint16_t port) const {
+Outcome World::Now() {
+  Outcome now{.packets = packets_.Counts(), .packets_lost = packets_.lost(), .asked = dns_.Log()};
   const std::lock_guard lock(mutex_);
-  std::vector<Seen> found;
-  for (const auto& connection : connections_) {
-    Seen seen = connection->seen();
-    if (seen.address == address && (port == 0 || seen.port == port)) found.push_back(std::move(seen));
-  }
-  return found;
-}
-
-std::string World::Datagrams(const std::string& address) const {
-  const std::lock_guard lock(mutex_);
-  std::string bytes;
-  for (const auto& [to, got] : datagrams_) {
-    if (to == address) bytes += got;
-  }
-  return bytes;
+  for (const auto& connection : connections_) now.connections.push_back(connection->seen());
+  now.datagrams = datagrams_;
+  now.reached_host = reached_host_;
+  return now;
 }
 
 void World::Forget() {

@@ -26,6 +26,28 @@ namespace outside {
 
 inline constexpr std::uint16_t kHostPorts[] = {53, 80, 443, 6379, 8080, 40000, 40053};
 
+// All that reached the world and the host's services since the last Forget.
+struct Outcome {
+  PacketCounts packets;
+  std::uint64_t packets_lost = 0;
+  std::vector<Seen> connections;
+  std::vector<std::pair<std::string, std::string>> datagrams;  // destination, bytes
+  std::vector<DnsAsked> asked;
+  std::uint64_t reached_host = 0;
+
+  // Packets that left the host for `address` and `port` (0: any), whoever sent them.
+  std::uint64_t Out(const std::string& address, std::uint16_t port = 0) const;
+  std::chrono::steady_clock::time_point LastOut(const std::string& address) const;
+  // Connections that were accepted there.
+  std::vector<Seen> To(const std::string& address, std::uint16_t port = 0) const;
+  // What UDP services got for `address`.
+  std::string Datagrams(const std::string& address) const;
+  // How often a name was asked, whatever the case; ".x": every name below it. Type "": any.
+  std::size_t Asked(std::string_view name, std::string_view type = "") const;
+  // Everything that left, but the link's own neighbour discovery.
+  std::string Told() const;
+};
+
 class World {
  public:
   // Needs root, and a process with one thread. null: `why` says what could not be made. `resolv_conf` is what the host's
@@ -36,17 +58,7 @@ class World {
   World& operator=(const World&) = delete;
 
   DnsStub& dns() { return dns_; }
-  PacketCounter& packets() { return packets_; }
-  // Packets that left the host for `address`, whoever sent them.
-  std::uint64_t Out(const std::string& address, std::uint16_t port = 0) { return packets_.Packets(address, port); }
-
-  // Connections that were accepted for `address` and `port` (0: any).
-  std::vector<Seen> Connections(const std::string& address, std::uint16_t port = 0) const;
-  // Bytes that the world's UDP services got for `address`.
-  std::string Datagrams(const std::string& address) const;
-  // Connections and datagrams that reached the host's own services.
-  std::uint64_t ReachedHost() const { return reached_host_; }
-
+  Outcome Now();
   // Counts, logs and records to nothing; the table of names stays.
   void Forget();
 
