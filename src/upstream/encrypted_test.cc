@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // DoT and DoH against a real TLS server: who is believed, how connections are used, what ends an exchange.
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
 
@@ -13,6 +11,7 @@
 #include <vector>
 
 #include "upstream/exchanger.h"
+#include "upstream/loopback_dialler_fixture.h"
 #include "upstream/message.h"
 #include "upstream/signed_zone_fixture.h"
 #include "upstream/tls_server_fixture.h"
@@ -21,35 +20,6 @@ namespace upstream {
 namespace {
 
 using namespace std::chrono_literals;
-
-// Connects to a port of 127.0.0.1, as the supervisor's dialler does.
-class LoopbackDialler final : public Dialler {
- public:
-  LoopbackDialler(Loop& loop, std::uint16_t port) : loop_(loop), port_(port) {}
-  Ticket Dial(std::uint32_t, wire::IpProtocol protocol, Answer answer) override {
-    ++dialled;
-    const int type = protocol == wire::IpProtocol::kTcp ? SOCK_STREAM : SOCK_DGRAM;
-    base::UniqueFd socket(::socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(port_);
-    ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address));
-    auto shared = std::make_shared<base::UniqueFd>(std::move(socket));
-    const Ticket ticket = next_++;
-    loop_.Defer([this, ticket, shared, answer = std::move(answer)] {
-      if (ticket != cancelled_) answer(std::move(*shared));
-    });
-    return ticket;
-  }
-  void Cancel(Ticket ticket) override { cancelled_ = ticket; }
-  int dialled = 0;
-
- private:
-  Loop& loop_;
-  std::uint16_t port_;
-  Ticket next_ = 1, cancelled_ = 0;
-};
 
 std::string Echo(const std::string& query) {
   std::string reply = query;
@@ -203,16 +173,10 @@ TEST_P(Encrypted, ASilentServerEndsTheExchangeInTime) {
 
 TEST_P(Encrypted, AServerThatNeverShakesHandsEndsTheExchangeInTime) {
   limits_ = {.exchange = 100ms, .connect = 200ms};
-  base::UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+  const auto [listener, port] = BindLoopback(SOCK_STREAM);
   ASSERT_EQ(::listen(listener.get(), 4), 0);
-  ASSERT_EQ(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
   Begin();
-  dialler_.emplace(*loop_, ntohs(address.sin_port));
+  dialler_.emplace(*loop_, port);
   const auto reply = AskOne(MakeQuery("www.example", kTypeA));
   ASSERT_FALSE(reply);
   EXPECT_EQ(reply.error().kind, base::ErrorKind::kDeadline);
