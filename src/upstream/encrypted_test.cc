@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // DoT and DoH against a real TLS server: who is believed, how connections are used, what ends an exchange.
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -35,7 +34,6 @@ struct Way {
 class Encrypted : public testing::TestWithParam<Way> {
  protected:
   void SetUp() override {
-    ::signal(SIGPIPE, SIG_IGN);
     loop_ = *Loop::Create();
     options_.speaks = GetParam().speaks;
   }

@@ -12,18 +12,16 @@
 namespace upstream {
 
 void Service::OnReady(short) {
-  static constexpr std::size_t kMaxPacket = sizeof(wire::UpstreamRequest) + wire::kMaxDnsMessage;
-  std::string buffer(kMaxPacket, '\0');
   // A bounded number each round, so that answers get their turn.
   for (int i = 0; i < 32; ++i) {
-    base::Result<sys::Received> received = sys::RecvMsg(gate_, buffer, MSG_DONTWAIT);
+    base::Result<sys::Received> received = sys::RecvMsg(gate_, buffer_, MSG_DONTWAIT);
     if (!received && received.error().os_errno == EAGAIN) return;
     if (!received || received->bytes == 0) {
       watch_.Stop();
       loop_.Defer(lost_);
       return;
     }
-    if (!received->truncated) Serve(std::string_view(buffer).substr(0, received->bytes));
+    if (!received->truncated) Serve(std::string_view(buffer_).substr(0, received->bytes));
   }
 }
 

@@ -73,6 +73,7 @@ class Service final : private Handler {
   std::vector<std::unique_ptr<Resolver>> resolvers_;
   std::function<void()> lost_;
   std::uint32_t in_flight_ = 0;
+  std::string buffer_ = std::string(sizeof(wire::UpstreamRequest) + wire::kMaxDnsMessage, '\0');
   Watch watch_;
 };
 

@@ -8,6 +8,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -74,9 +75,12 @@ int ChooseH2(SSL*, const unsigned char** out, unsigned char* size, const unsigne
 }  // namespace
 
 TlsServer::TlsServer(TlsServerOptions options, Handler handler) : options_(std::move(options)), handler_(std::move(handler)) {
+  ::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes with write(2)
   EVP_PKEY* authority_key = EVP_EC_gen("P-256");
   EVP_PKEY* key = EVP_EC_gen("P-256");
-  X509* authority = MakeCertificate(authority_key, "Test Authority", "", nullptr, nullptr, 3600);
+  static std::atomic<int> number = 0;  // an issuer is found by its name
+  const std::string authority_name = "Test Authority " + std::to_string(++number);
+  X509* authority = MakeCertificate(authority_key, authority_name.c_str(), "", nullptr, nullptr, 3600);
   // The name as the subject's common name must not count.
   X509* certificate = MakeCertificate(key, "dns.example", options_.alt_names, authority, authority_key, options_.valid_until);
   BIO* bio = BIO_new(BIO_s_mem());

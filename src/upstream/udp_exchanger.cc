@@ -73,6 +73,7 @@ class UdpExchanger final : public Exchanger {
   ExchangeLimits limits_;
   std::map<std::uint64_t, std::unique_ptr<UdpExchange>> exchanges_;
   std::uint64_t next_ = 1;
+  std::string buffer_ = std::string(kMaxDnsBytes, '\0');
 };
 
 void UdpExchange::Start() {
@@ -104,11 +105,11 @@ void UdpExchange::Send() {
 }
 
 void UdpExchange::OnReady(short) {
-  std::string reply(kMaxDnsBytes, '\0');
-  const ssize_t got = ::recv(socket_.get(), reply.data(), reply.size(), MSG_DONTWAIT);
+  std::string& buffer = owner_.buffer_;
+  const ssize_t got = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got < 0) return Finish(base::FailOs(errno, "asking a resolver"));
-  reply.resize(static_cast<std::size_t>(got));
+  std::string reply = buffer.substr(0, static_cast<std::size_t>(got));
   if (reply.size() < kDnsHeaderBytes || IdOf(reply) != IdOf(packet_) || !Answers(question_, packet_, reply)) return;
   if (IsTruncated(reply)) {
     // The other exchanger keeps the answer's promise from here on.
