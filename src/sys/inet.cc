@@ -193,11 +193,11 @@ long ReceiveWithDescriptor(int socket, std::span<std::uint8_t> buffer, base::Uni
   return (message.msg_flags & MSG_TRUNC) != 0 ? -EMSGSIZE : count;
 }
 
-base::Result<Pipe> OpenPipe() {
+base::Result<SplicePipe> OpenPipe() {
   int ends[2];
   const long done = Raw("pipe2", SYS_pipe2, ends, O_CLOEXEC | O_NONBLOCK);
   if (done < 0) return std::unexpected(CallError(done, "pipe2"));
-  return Pipe{base::UniqueFd(ends[0]), base::UniqueFd(ends[1])};
+  return SplicePipe{base::UniqueFd(ends[0]), base::UniqueFd(ends[1])};
 }
 
 long ReceivePacket(int socket, std::span<std::uint8_t> buffer, PacketPath* path) {

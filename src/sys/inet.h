@@ -42,10 +42,10 @@ long ShutdownWrite(int socket);
 // than the buffer, 0 when the other end is closed.
 long ReceiveWithDescriptor(int socket, std::span<std::uint8_t> buffer, base::UniqueFd* descriptor);
 
-struct Pipe {
+struct SplicePipe {
   base::UniqueFd read, write;
 };
-base::Result<Pipe> OpenPipe();  // non-blocking, of the kernel's default size
+base::Result<SplicePipe> OpenPipe();  // non-blocking, of the kernel's default size
 
 // A datagram's way: who sent it and the address (of ours or anybody's) it was sent to. A reply is sent from there.
 struct PacketPath {

@@ -6,9 +6,9 @@
 
 namespace gate {
 
-sys::Pipe Pipes::Take() {
+sys::SplicePipe Pipes::Take() {
   if (out_ >= bound_) return {};
-  sys::Pipe pipe;
+  sys::SplicePipe pipe;
   if (!free_.empty()) {
     pipe = std::move(free_.back());
     free_.pop_back();
@@ -21,7 +21,7 @@ sys::Pipe Pipes::Take() {
   return pipe;
 }
 
-void Pipes::Give(sys::Pipe pipe, bool empty) {
+void Pipes::Give(sys::SplicePipe pipe, bool empty) {
   if (!pipe.read) return;
   --out_;
   if (empty && free_.size() < kKept) free_.push_back(std::move(pipe));

@@ -13,15 +13,15 @@ class Pipes {
  public:
   explicit Pipes(std::size_t bound) : bound_(bound) {}
   // An empty pipe, or one without descriptors: then bytes are copied.
-  sys::Pipe Take();
+  sys::SplicePipe Take();
   // `empty` false: it holds bytes of somebody and is closed.
-  void Give(sys::Pipe pipe, bool empty);
+  void Give(sys::SplicePipe pipe, bool empty);
 
  private:
   static constexpr std::size_t kKept = 16;
   const std::size_t bound_;
   std::size_t out_ = 0;
-  std::vector<sys::Pipe> free_;
+  std::vector<sys::SplicePipe> free_;
 };
 
 }  // namespace gate

@@ -50,7 +50,7 @@ class Stream {
 
   std::string held_;
   std::size_t at_ = 0;        // first byte of held_ not written
-  sys::Pipe pipe_;
+  sys::SplicePipe pipe_;
   std::size_t in_pipe_ = 0;
   std::uint64_t read_ = 0, written_ = 0;
   bool ended_ = false, no_pipe_ = false, short_read_ = false;
