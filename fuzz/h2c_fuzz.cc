@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// h2c connections: the same decisions and bytes in one piece or byte by byte, and every header block that leaves is, to a
-// decoder that saw only what left, a request to a granted authority.
+// h2c connections: the same decisions and bytes in one piece or byte by byte, and every header block that leaves is, to
+// a decoder that saw only what left, a request to a granted authority.
 #include <stdlib.h>
 
 #include <cstdint>

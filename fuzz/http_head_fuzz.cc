@@ -60,7 +60,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   gate::l7::HeadFault fault = gate::l7::HeadFault::kNone;
   const std::size_t end = gate::l7::HeadSize(whole.to_server, &scanned, &fault);
   if (end == 0 || end > gate::l7::kMaxHead) abort();
-  if (gate::l7::ParseHead(std::string_view(whole.to_server).substr(0, end), &head) != gate::l7::HeadFault::kNone) abort();
+  if (gate::l7::ParseHead(std::string_view(whole.to_server).substr(0, end), &head) != gate::l7::HeadFault::kNone)
+    abort();
   const bool granted = head.host == "a.example" || head.host.ends_with(".b.example");
   if (!granted || head.irregular != nullptr) abort();
   return 0;

@@ -131,13 +131,20 @@ std::size_t BodySize(Bytes message) {
 
 const char* ToString(HelloFault fault) {
   switch (fault) {
-    case HelloFault::kNone: return "none";
-    case HelloFault::kTooShort: return "too_short";
-    case HelloFault::kNotAHandshake: return "not_a_handshake";
-    case HelloFault::kRecordTooLarge: return "record_too_large";
-    case HelloFault::kNotAClientHello: return "not_a_client_hello";
-    case HelloFault::kTruncated: return "truncated";
-    case HelloFault::kBadLength: return "bad_length";
+    case HelloFault::kNone:
+      return "none";
+    case HelloFault::kTooShort:
+      return "too_short";
+    case HelloFault::kNotAHandshake:
+      return "not_a_handshake";
+    case HelloFault::kRecordTooLarge:
+      return "record_too_large";
+    case HelloFault::kNotAClientHello:
+      return "not_a_client_hello";
+    case HelloFault::kTruncated:
+      return "truncated";
+    case HelloFault::kBadLength:
+      return "bad_length";
   }
   return "none";
 }

@@ -11,19 +11,26 @@
 namespace gate::l7 {
 
 enum class HelloFault : std::uint8_t {
-  kNone, kTooShort, kNotAHandshake, kRecordTooLarge, kNotAClientHello, kTruncated, kBadLength
+  kNone,
+  kTooShort,
+  kNotAHandshake,
+  kRecordTooLarge,
+  kNotAClientHello,
+  kTruncated,
+  kBadLength
 };
 const char* ToString(HelloFault fault);  // "bad_length"
 
 struct ClientHello {
   bool has_name = false;
-  std::string name;                 // of the first host_name entry, as sent: any bytes
-  std::string alpn;                 // first protocol; printable ASCII, at most 31 bytes, else "?"
-  bool encrypted = false;           // ECH (0xfe0d and its drafts) or ESNI (0xffce)
-  const char* irregular = nullptr;  // what no honest client sends though it can be read, e.g. a second name; null: nothing
+  std::string name;        // of the first host_name entry, as sent: any bytes
+  std::string alpn;        // first protocol; printable ASCII, at most 31 bytes, else "?"
+  bool encrypted = false;  // ECH (0xfe0d and its drafts) or ESNI (0xffce)
+  const char* irregular =
+      nullptr;  // what no honest client sends though it can be read, e.g. a second name; null: nothing
 };
 
-inline constexpr std::size_t kMaxHelloBytes = 65536;     // of the handshake message
+inline constexpr std::size_t kMaxHelloBytes = 65536;      // of the handshake message
 inline constexpr std::size_t kMaxHelloOnWire = 96 << 10;  // with the headers of its records
 
 class HelloReader {
@@ -43,7 +50,7 @@ class HelloReader {
   State Record(std::size_t length);
   State Whole(std::span<const std::uint8_t> message, std::size_t size);
   std::string raw_;
-  std::string message_;      // fragments so far, when the hello is in more than one record
+  std::string message_;       // fragments so far, when the hello is in more than one record
   std::size_t position_ = 0;  // of the next record in raw_
   HelloFault fault_ = HelloFault::kNone;
   ClientHello hello_;

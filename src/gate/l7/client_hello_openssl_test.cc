@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The reader of hellos against OpenSSL: what its client sends is read as it was asked to, and what its server reads from
-// a hello that was changed in one byte is what this reader reads, or neither takes it.
+// The reader of hellos against OpenSSL: what its client sends is read as it was asked to, and what its server reads
+// from a hello that was changed in one byte is what this reader reads, or neither takes it.
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
 
@@ -74,14 +74,17 @@ TEST(ClientHelloAgainstOpenSsl, WhatItsClientAsksForIsRead) {
   std::string long_name(63, 'a');
   long_name += ".example";
   for (const char* name : {static_cast<const char*>(nullptr), "a.example", "A.Example", "x", long_name.c_str()}) {
-    for (const std::string& protocols : {std::string(), std::string("\x02h2\x08http/1.1", 12), std::string("\x08http/1.1", 9)}) {
+    for (const std::string& protocols :
+         {std::string(), std::string("\x02h2\x08http/1.1", 12), std::string("\x08http/1.1", 9)}) {
       for (const int maximum : {TLS1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION}) {
         for (const bool padded : {false, true}) {
           HelloReader reader;
-          ASSERT_EQ(Read(reader, ClientBytes(name, protocols, TLS1_VERSION, maximum, padded)), HelloReader::State::kDone);
+          ASSERT_EQ(Read(reader, ClientBytes(name, protocols, TLS1_VERSION, maximum, padded)),
+                    HelloReader::State::kDone);
           EXPECT_EQ(reader.hello().has_name, name != nullptr);
           EXPECT_EQ(reader.hello().name, name != nullptr ? name : "");
-          const std::string first = protocols.empty() ? "" : protocols.substr(1, static_cast<std::size_t>(protocols[0]));
+          const std::string first =
+              protocols.empty() ? "" : protocols.substr(1, static_cast<std::size_t>(protocols[0]));
           EXPECT_EQ(reader.hello().alpn, first);
           EXPECT_EQ(reader.hello().irregular, nullptr) << reader.hello().irregular;
           EXPECT_FALSE(reader.hello().encrypted);
@@ -93,7 +96,8 @@ TEST(ClientHelloAgainstOpenSsl, WhatItsClientAsksForIsRead) {
 
 // A server must never see another name than the one that was judged.
 TEST(ClientHelloAgainstOpenSsl, NoChangedByteShowsItsServerAnotherName) {
-  const std::string good = ClientBytes("granted.example", std::string("\x02h2", 3), TLS1_2_VERSION, TLS1_3_VERSION, false);
+  const std::string good =
+      ClientBytes("granted.example", std::string("\x02h2", 3), TLS1_2_VERSION, TLS1_3_VERSION, false);
   ASSERT_EQ(ServerReads(good).name, "granted.example");
   std::size_t compared = 0;
   for (std::size_t i = 0; i < good.size(); ++i) {

@@ -45,12 +45,14 @@ TEST(ClientHello, OneBytePerRecordIsReadLikeOneRecord) {
 
 TEST(ClientHello, SixtyFourKibibytesOverRecordsAreReadAndNotMore) {
   const auto fed = [](std::size_t padding) {
-    std::string extensions = Extension(21, std::string(padding / 2, 'p')) + Extension(99, std::string(padding / 2, 'p'));
+    std::string extensions =
+        Extension(21, std::string(padding / 2, 'p')) + Extension(99, std::string(padding / 2, 'p'));
     extensions += ServerName(NameEntry("a.example"));
     std::string message = Hello(extensions.substr(0, 65535));
     HelloReader reader;
     std::string bytes;
-    for (std::string_view left = message; !left.empty(); left.remove_prefix(std::min<std::size_t>(16384, left.size()))) {
+    for (std::string_view left = message; !left.empty();
+         left.remove_prefix(std::min<std::size_t>(16384, left.size()))) {
       bytes += Record(left.substr(0, 16384));
     }
     const State state = Read(reader, bytes);
@@ -69,9 +71,12 @@ TEST(ClientHello, RecordsOfOtherKindsOrWithoutBytesEndIt) {
   EXPECT_EQ(Read(empty, Record(message.substr(0, 9)) + Record("")), State::kFault);
 }
 
-TEST(ClientHello, ASecondNameIsIrregular) { EXPECT_NE(Irregular(ServerName(NameEntry("a.b") + NameEntry("c.d"))), nullptr); }
+TEST(ClientHello, ASecondNameIsIrregular) {
+  EXPECT_NE(Irregular(ServerName(NameEntry("a.b") + NameEntry("c.d"))), nullptr);
+}
 TEST(ClientHello, ASecondNameListIsIrregular) {
   EXPECT_NE(Irregular(ServerName(NameEntry("a.b")) + ServerName(NameEntry("a.b"))), nullptr);
+  EXPECT_NE(Irregular(ServerName("") + ServerName(NameEntry("a.b"))), nullptr);
 }
 TEST(ClientHello, ANameOfAnotherTypeIsIrregular) { EXPECT_NE(Irregular(ServerName(NameEntry("a.b", 1))), nullptr); }
 TEST(ClientHello, BytesAfterTheListAreIrregular) {
@@ -83,7 +88,8 @@ TEST(ClientHello, ASecondMessageInItsRecordIsIrregular) {
   EXPECT_NE(reader.hello().irregular, nullptr);
 }
 TEST(ClientHello, AnOrdinaryHelloIsRegular) {
-  EXPECT_EQ(Irregular(ServerName(NameEntry("a.b")) + Extension(16, Block(Block("h2", 1) + Block("http/1.1", 1), 2))), nullptr);
+  EXPECT_EQ(Irregular(ServerName(NameEntry("a.b")) + Extension(16, Block(Block("h2", 1) + Block("http/1.1", 1), 2))),
+            nullptr);
 }
 
 TEST(ClientHello, TheFirstProtocolIsRead) {

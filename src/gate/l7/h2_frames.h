@@ -10,8 +10,16 @@
 namespace gate::l7 {
 
 enum FrameType : std::uint8_t {
-  kData = 0, kHeaders = 1, kPriority = 2, kRstStream = 3, kSettings = 4, kPushPromise = 5, kPing = 6, kGoAwayFrame = 7,
-  kWindowUpdate = 8, kContinuation = 9
+  kData = 0,
+  kHeaders = 1,
+  kPriority = 2,
+  kRstStream = 3,
+  kSettings = 4,
+  kPushPromise = 5,
+  kPing = 6,
+  kGoAwayFrame = 7,
+  kWindowUpdate = 8,
+  kContinuation = 9
 };
 inline constexpr std::uint8_t kEndStream = 0x1, kAck = 0x1, kEndHeaders = 0x4, kPadded = 0x8, kPriorityFlag = 0x20;
 inline constexpr std::size_t kFrameHeader = 9, kMaxFrame = 16384;

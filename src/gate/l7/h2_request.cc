@@ -35,9 +35,8 @@ bool IsValue(std::string_view value) {
   return value.find_first_of(std::string_view("\0\r\n", 3)) == std::string_view::npos;
 }
 bool IsName(std::string_view name) {
-  return !name.empty() && std::ranges::all_of(name, [](char c) {
-    return c > 0x20 && c < 0x7f && c != ':' && (c < 'A' || c > 'Z');
-  });
+  return !name.empty() &&
+         std::ranges::all_of(name, [](char c) { return c > 0x20 && c < 0x7f && c != ':' && (c < 'A' || c > 'Z'); });
 }
 
 }  // namespace

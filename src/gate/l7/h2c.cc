@@ -39,7 +39,8 @@ void H2c::Frame(const FrameHead& head, std::string_view frame, Output* out) {
   if (first && (head.type != kSettings || (head.flags & kAck) != 0)) return Broken(head.stream, out);
   switch (head.type) {
     case kHeaders:
-    case kContinuation: return Headers(head, frame, out);
+    case kContinuation:
+      return Headers(head, frame, out);
     case kData:
       if (head.stream == 0 || head.stream > last_stream_) return Broken(head.stream, out);
       return Refused(head.stream) ? DropData(head, out) : Forward(frame, out);
@@ -54,9 +55,12 @@ void H2c::Frame(const FrameHead& head, std::string_view frame, Output* out) {
       return Refused(head.stream) ? void() : Forward(frame, out);
     case kSettings:
     case kPing:
-    case kGoAwayFrame: return Control(head, out) ? Forward(frame, out) : void();
-    case kPushPromise: return Broken(head.stream, out);
-    default: return;  // an extension: whoever does not know it ignores it
+    case kGoAwayFrame:
+      return Control(head, out) ? Forward(frame, out) : void();
+    case kPushPromise:
+      return Broken(head.stream, out);
+    default:
+      return;  // an extension: whoever does not know it ignores it
   }
 }
 

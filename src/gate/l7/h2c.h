@@ -4,8 +4,8 @@
 // What reaches the server: the preface and control frames (held until the first allowed stream), and frames of allowed
 // streams. Nothing of a refused stream does; it gets RST_STREAM. As long as no refused block has touched the client's
 // HPACK table, allowed blocks are forwarded byte for byte; from then on each is rewritten where, and only where, it
-// refers to the dynamic table, so that it means the same to the server whatever its table holds. Size updates of refused
-// blocks are made up for. Frames that break the framing of RFC 9113 end the connection.
+// refers to the dynamic table, so that it means the same to the server whatever its table holds. Size updates of
+// refused blocks are made up for. Frames that break the framing of RFC 9113 end the connection.
 #pragma once
 
 #include <cstdint>
@@ -21,10 +21,10 @@
 
 namespace gate::l7 {
 
-inline constexpr std::size_t kMaxHeldBytes = 64 << 10;      // before the first allowed stream
-inline constexpr std::size_t kMaxBlockFrames = 512;         // HEADERS and CONTINUATION of one block
-inline constexpr std::size_t kMaxRefusedStreams = 1024;     // of one connection; then it ends
-inline constexpr std::size_t kMaxPendingBytes = 64 << 10;   // for the client, waiting for the end of a server's frame
+inline constexpr std::size_t kMaxHeldBytes = 64 << 10;     // before the first allowed stream
+inline constexpr std::size_t kMaxBlockFrames = 512;        // HEADERS and CONTINUATION of one block
+inline constexpr std::size_t kMaxRefusedStreams = 1024;    // of one connection; then it ends
+inline constexpr std::size_t kMaxPendingBytes = 64 << 10;  // for the client, waiting for the end of a server's frame
 
 class H2c final : public Protocol {
  public:

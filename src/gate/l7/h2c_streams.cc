@@ -31,8 +31,10 @@ std::string Frames(std::string_view block, std::uint32_t stream, bool end_stream
 wire::GateReason Reason(bool allowed, Coding coding) {
   using enum wire::GateReason;
   switch (coding) {
-    case Coding::kPlain: return allowed ? kL7H2AuthorityAllowlistMatch : kL7H2AuthorityAllowlistMiss;
-    case Coding::kHuffman: return allowed ? kL7H2AuthorityAllowlistMatchHuffman : kL7H2AuthorityAllowlistMissHuffman;
+    case Coding::kPlain:
+      return allowed ? kL7H2AuthorityAllowlistMatch : kL7H2AuthorityAllowlistMiss;
+    case Coding::kHuffman:
+      return allowed ? kL7H2AuthorityAllowlistMatchHuffman : kL7H2AuthorityAllowlistMissHuffman;
     case Coding::kDynamicIndexed:
       return allowed ? kL7H2AuthorityAllowlistMatchDynamicIndexed : kL7H2AuthorityAllowlistMissDynamicIndexed;
   }

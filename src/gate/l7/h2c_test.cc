@@ -17,14 +17,16 @@ using namespace test;
 using test::Frame;
 
 std::vector<wire::GateRule> Http() {
-  return {Rule(1, kName, kHttp, "a.example"), Rule(2, kName, kHttp, "c.example"), Rule(3, kWildcard, kHttp, "*.files.example")};
+  return {Rule(1, kName, kHttp, "a.example"), Rule(2, kName, kHttp, "c.example"),
+          Rule(3, kWildcard, kHttp, "*.files.example")};
 }
 
 TEST(H2c, EachStreamIsJudgedAndTheRefusedOneNeverLeaves) {
   for (const bool slow : {false, true}) {
     Connection one(Http());
-    const std::string bytes = kStart + Request(1, "a.example", 0x4) + Request(3, "b.example", 0x4) + Frame(0, 0, 3, "foreign") +
-                              Frame(0, 1, 1, "granted") + Frame(8, 0, 3, Big(1, 4)) + Frame(3, 0, 3, Big(8, 4));
+    const std::string bytes = kStart + Request(1, "a.example", 0x4) + Request(3, "b.example", 0x4) +
+                              Frame(0, 0, 3, "foreign") + Frame(0, 1, 1, "granted") + Frame(8, 0, 3, Big(1, 4)) +
+                              Frame(3, 0, 3, Big(8, 4));
     slow ? one.Trickle(bytes) : one.Send(bytes);
     EXPECT_EQ(one.Reasons(), "l7_h2_authority_allowlist_match l7_h2_authority_allowlist_miss");
     EXPECT_EQ(one.out.decisions[1].stream, 3u);
@@ -40,7 +42,8 @@ TEST(H2c, NothingLeavesForRefusedStreamsAlone) {
   EXPECT_TRUE(one.out.to_server.empty());
   EXPECT_EQ(one.out.to_client, Reset(1));
   one.Send(Request(3, "a.example"));
-  EXPECT_EQ(one.out.to_server, kStart + Frame(8, 0, 0, Big(9, 4)) + Frame(6, 0, 0, "pingpong") + Request(3, "a.example"));
+  EXPECT_EQ(one.out.to_server,
+            kStart + Frame(8, 0, 0, Big(9, 4)) + Frame(6, 0, 0, "pingpong") + Request(3, "a.example"));
 }
 
 // After a refused block the server's table lacks its entries: index 62 would mean another host to it.
@@ -48,9 +51,13 @@ TEST(H2c, AnIndexIntoARefusedBlocksTableIsWrittenOut) {
   Connection one(Http());
   const std::string two = std::string("\x82\x84\x86\xbf", 4);  // the entry before the last: a.example
   one.Send(kStart + Request(1, "a.example") + Request(3, "b.example") + Frame(1, 5, 5, two));
-  EXPECT_EQ(one.Reasons(), "l7_h2_authority_allowlist_match l7_h2_authority_allowlist_miss "
-                           "l7_h2_authority_allowlist_match_dynamic_indexed");
-  const std::string literal = std::string("\x82\x84\x86\x00\x0a:authority\x09" "a.example", 25);
+  EXPECT_EQ(one.Reasons(),
+            "l7_h2_authority_allowlist_match l7_h2_authority_allowlist_miss "
+            "l7_h2_authority_allowlist_match_dynamic_indexed");
+  const std::string literal = std::string(
+      "\x82\x84\x86\x00\x0a:authority\x09"
+      "a.example",
+      25);
   EXPECT_EQ(one.out.to_server, kStart + Request(1, "a.example") + Frame(1, 5, 5, literal));
 }
 
@@ -87,30 +94,61 @@ TEST_P(H2cBadBlock, IsRefusedAndTheNextStreamJudged) {
   EXPECT_EQ(one.out.to_server, kStart + Request(3, "a.example"));
   EXPECT_EQ(one.out.to_client, Reset(1));
 }
-std::string B(std::string_view before, std::string_view after) { return std::string(before) + RequestBlock("a.example") + std::string(after); }
-INSTANTIATE_TEST_SUITE_P(
-    H2c, H2cBadBlock,
-    testing::Values(B("", std::string("\x41\x09" "b.example", 11)),          // two authorities
-                    B("", std::string("\x00\x05:path\x01/", 9)),              // two paths, after another field
-                    B("", std::string("\x00\x02:x\x01y", 6)),                 // an unknown pseudo-field
-                    B(std::string("\x00\x01x\x01y", 5), ""),                  // a field before the pseudo-fields
-                    B("", std::string("\x00\x01X\x01y", 5)),                  // upper case
-                    B("", std::string("\x00\x01x\x03" "a\r\n", 7)),           // a line end in a value
-                    B("", std::string("\x00\x11transfer-encoding\x07" "chunked", 27)),
-                    B("", std::string("\x00\x07upgrade\x03h2c", 13)), std::string("\xff\x7f"), std::string("\x41\x81\x18", 3),
-                    std::string("\x82\x84\x86\x41\x05" "a\xe9" ".ex", 10), std::string("\x82\x84\x86\x41\x03" "a b", 8),
-                    std::string("\x82\x84\x86\x41\x0bu@a.example", 16), std::string("\x84\x86\x41\x09" "a.example", 12),
-                    B("\x3f\xe1\xff\x3f", "")));
+std::string B(std::string_view before, std::string_view after) {
+  return std::string(before) + RequestBlock("a.example") + std::string(after);
+}
+INSTANTIATE_TEST_SUITE_P(H2c, H2cBadBlock,
+                         testing::Values(B("", std::string("\x41\x09"
+                                                           "b.example",
+                                                           11)),                       // two authorities
+                                         B("", std::string("\x00\x05:path\x01/", 9)),  // two paths, after another field
+                                         B("", std::string("\x00\x02:x\x01y", 6)),     // an unknown pseudo-field
+                                         B(std::string("\x00\x01x\x01y", 5), ""),  // a field before the pseudo-fields
+                                         B("", std::string("\x00\x01X\x01y", 5)),  // upper case
+                                         B("", std::string("\x00\x01x\x03"
+                                                           "a\r\n",
+                                                           7)),  // a line end in a value
+                                         B("", std::string("\x00\x11transfer-encoding\x07"
+                                                           "chunked",
+                                                           27)),
+                                         B("", std::string("\x00\x07upgrade\x03h2c", 13)), std::string("\xff\x7f"),
+                                         std::string("\x41\x81\x18", 3),
+                                         std::string("\x82\x84\x86\x41\x05"
+                                                     "a\xe9"
+                                                     ".ex",
+                                                     10),
+                                         std::string("\x82\x84\x86\x41\x03"
+                                                     "a b",
+                                                     8),
+                                         std::string("\x82\x84\x86\x41\x0bu@a.example", 16),
+                                         std::string("\x84\x86\x41\x09"
+                                                     "a.example",
+                                                     13),
+                                         B("\x3f\xe1\xff\x3f", "")));
 
 TEST(H2c, AHostThatIsNotTheAuthorityIsAMismatch) {
-  EXPECT_EQ(Connection(Http()).Send(kStart + Frame(1, 5, 1, B("", std::string("\x66\x09" "b.example", 11)))).Reasons(),
+  EXPECT_EQ(Connection(Http())
+                .Send(kStart + Frame(1, 5, 1,
+                                     B("", std::string("\x66\x09"
+                                                       "b.example",
+                                                       11))))
+                .Reasons(),
             "l7_host_mismatch");
-  EXPECT_EQ(Connection(Http()).Send(kStart + Frame(1, 5, 1, B("", std::string("\x66\x09" "a.example", 11)))).Reasons(),
+  EXPECT_EQ(Connection(Http())
+                .Send(kStart + Frame(1, 5, 1,
+                                     B("", std::string("\x66\x09"
+                                                       "a.example",
+                                                       11))))
+                .Reasons(),
             "l7_h2_authority_allowlist_match");
 }
 
 TEST(H2c, ConnectIsRefused) {
-  const std::string connect = std::string("\x02\x07" "CONNECT\x41\x09" "a.example", 20);
+  const std::string connect = std::string(
+      "\x02\x07"
+      "CONNECT\x41\x09"
+      "a.example",
+      20);
   EXPECT_EQ(Connection(Http()).Send(kStart + Frame(1, 4, 1, connect)).Reasons(), "l7_h2_authority_allowlist_miss");
 }
 
@@ -127,8 +165,12 @@ INSTANTIATE_TEST_SUITE_P(H2c, H2cBrokenFraming,
                          testing::Values(Request(0, "a.example"), Request(2, "a.example"), Frame(0, 0, 0, "x"),
                                          Frame(0, 0, 7, "x"), Frame(9, 4, 1, "x"), Frame(5, 4, 1, "xxxx"),
                                          Frame(4, 0, 1, ""), Frame(4, 0, 0, "x"), Frame(6, 0, 0, "x"),
-                                         Frame(1, 0xc, 1, ""), Frame(1, 0xc, 1, "\xff" "abc"), Frame(1, 0x24, 1, "xx"),
-                                         Frame(3, 0, 5, Big(0, 4)), Frame(0, 0, 1, std::string(16385, 'x'))));
+                                         Frame(1, 0xc, 1, ""),
+                                         Frame(1, 0xc, 1,
+                                               "\xff"
+                                               "abc"),
+                                         Frame(1, 0x24, 1, "xx"), Frame(3, 0, 5, Big(0, 4)),
+                                         Frame(0x7f, 0, 0, std::string(16385, 'x'))));
 
 TEST(H2c, TheFirstFrameIsSettings) {
   const std::string preface(kPreface);
@@ -137,7 +179,8 @@ TEST(H2c, TheFirstFrameIsSettings) {
 }
 
 TEST(H2c, AnInterruptedBlockEndsTheConnectionWithItsStreamRefused) {
-  for (const std::string& between : {Frame(0, 0, 1, "x"), Frame(9, 4, 3, "x"), Request(3, "a.example"), Frame(6, 0, 0, "pingpong")}) {
+  for (const std::string& between :
+       {Frame(0, 0, 1, "x"), Frame(9, 4, 3, "x"), Request(3, "a.example"), Frame(6, 0, 0, "pingpong")}) {
     Connection one(Http());
     one.Send(kStart + Request(1, "a.example", 0x1) + between + Frame(9, 4, 1, "") + Request(5, "a.example"));
     EXPECT_EQ(one.out.to_client, Reset(1));
@@ -149,15 +192,27 @@ TEST(H2c, AnInterruptedBlockEndsTheConnectionWithItsStreamRefused) {
 TEST(H2c, ContinuationsAreBoundedInBytesAndNumber) {
   Connection bytes(Http()), frames(Http());
   bytes.Send(kStart + Frame(1, 1, 1, RequestBlock("a.example")));
-  for (int i = 0; i < 1000 && bytes.out.next == Next::kMore; ++i) bytes.Send(Frame(9, 0, 1, std::string(1000, '\0')));
+  int sent = 0;
+  for (; sent < 1000 && bytes.out.next == Next::kMore; ++sent) bytes.Send(Frame(9, 0, 1, std::string(1000, '\0')));
   EXPECT_EQ(bytes.out.to_client, kGoAway);
+  EXPECT_LE(sent, 66);
   frames.Send(kStart + Frame(1, 1, 1, RequestBlock("a.example")));
   for (int i = 0; i < 1000 && frames.out.next == Next::kMore; ++i) frames.Send(Frame(9, 0, 1, ""));
   EXPECT_EQ(frames.out.to_client, kGoAway);
   EXPECT_TRUE(frames.out.to_server.empty());
 }
 
+TEST(H2c, AContinuationOfNothingIsNotForwarded) {
+  Connection one(Http());
+  one.Send(kStart + Request(1, "a.example", 0x4) + Frame(9, 5, 1, std::string("\x40\x01x\x01y", 5)));
+  EXPECT_EQ(one.out.to_client, kGoAway);
+  EXPECT_EQ(one.out.to_server, kStart + Request(1, "a.example", 0x4));
+}
+
 TEST(H2c, AHeaderListThatGrowsFromALittleIsRefused) {
+  Connection many(Http());  // of the static table
+  many.Send(kStart + Frame(1, 5, 1, RequestBlock("a.example") + std::string(10000, '\x90')));
+  EXPECT_EQ(many.Reasons(), "l7_h2_unparseable_headers");
   Connection one(Http());
   // One large entry, then thousands of references to it.
   const std::string big = std::string("\x40\x01x\x7f\x81\x17", 6) + std::string(3072, 'y');
@@ -245,9 +300,15 @@ TEST(H2c, BetweenARealClientAndServerEveryAllowedRequestArrivesAsItWasSent) {
   std::map<std::int32_t, std::map<std::string, std::string>> allowed;
   for (int i = 0; i < 400; ++i) {
     const unsigned which = random() % 4;
-    const std::string authority = which == 0 ? "a.example" : which == 1 ? "c.example" : which == 2 ? "b.example" : "x.files.example";
-    std::map<std::string, std::string> fields = {{":method", "GET"}, {":scheme", "http"}, {":path", "/" + std::to_string(random() % 5)},
-                                                 {":authority", authority}, {"x-a", std::string(random() % 40, 'v')},
+    const std::string authority = which == 0   ? "a.example"
+                                  : which == 1 ? "c.example"
+                                  : which == 2 ? "b.example"
+                                               : "x.files.example";
+    std::map<std::string, std::string> fields = {{":method", "GET"},
+                                                 {":scheme", "http"},
+                                                 {":path", "/" + std::to_string(random() % 5)},
+                                                 {":authority", authority},
+                                                 {"x-a", std::string(random() % 40, 'v')},
                                                  {"x-b", std::to_string(random() % 6)}};
     std::vector<nghttp2_nv> list;
     for (auto& [name, value] : fields) {
@@ -265,7 +326,8 @@ TEST(H2c, BetweenARealClientAndServerEveryAllowedRequestArrivesAsItWasSent) {
                 static_cast<ssize_t>(up.size()));
       if (round == 0 && which != 2) {
         const nghttp2_nv status = {reinterpret_cast<std::uint8_t*>(const_cast<char*>(":status")),
-                                   reinterpret_cast<std::uint8_t*>(const_cast<char*>("204")), 7, 3, NGHTTP2_NV_FLAG_NONE};
+                                   reinterpret_cast<std::uint8_t*>(const_cast<char*>("204")), 7, 3,
+                                   NGHTTP2_NV_FLAG_NONE};
         nghttp2_submit_response(server, stream, &status, 1, nullptr);
       }
       if (!allowed.empty()) one.Server(Sent(server));

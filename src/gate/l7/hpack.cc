@@ -96,12 +96,18 @@ HpackFault ReadStep(Bytes block, std::size_t position, std::size_t entries, Step
 
 const char* ToString(HpackFault fault) {
   switch (fault) {
-    case HpackFault::kNone: return "none";
-    case HpackFault::kMalformedHeaders: return "malformed_headers";
-    case HpackFault::kInvalidIndex: return "hpack_invalid_index";
-    case HpackFault::kTableSizeOversized: return "hpack_table_size_oversized";
-    case HpackFault::kHuffmanInvalid: return "huffman_invalid";
-    case HpackFault::kOversizedHeaderBlock: return "hpack_oversized_header_block";
+    case HpackFault::kNone:
+      return "none";
+    case HpackFault::kMalformedHeaders:
+      return "malformed_headers";
+    case HpackFault::kInvalidIndex:
+      return "hpack_invalid_index";
+    case HpackFault::kTableSizeOversized:
+      return "hpack_table_size_oversized";
+    case HpackFault::kHuffmanInvalid:
+      return "huffman_invalid";
+    case HpackFault::kOversizedHeaderBlock:
+      return "hpack_oversized_header_block";
   }
   return "none";
 }
@@ -143,7 +149,8 @@ HpackFault HeaderDecoder::Run(Bytes block, FieldSink* sink, DecodedBlock* out) {
     if (const HpackFault fault = ReadStep(block, position, Entries(), &step); fault != HpackFault::kNone) return fault;
     const Bytes bytes = block.subspan(position, step.end - position);
     if (const HpackFault fault = Inflate(bytes, step, sink, out); fault != HpackFault::kNone) return fault;
-    if (out->without_table.size() > kMaxHeaderList || listed_ > kMaxHeaderList) return HpackFault::kOversizedHeaderBlock;
+    if (out->without_table.size() > kMaxHeaderList || listed_ > kMaxHeaderList)
+      return HpackFault::kOversizedHeaderBlock;
     position = step.end;
   }
   nghttp2_nv field;
@@ -174,7 +181,8 @@ HpackFault HeaderDecoder::Inflate(Bytes bytes, const Step& step, FieldSink* sink
   if ((flags & NGHTTP2_HD_INFLATE_EMIT) == 0) return HpackFault::kMalformedHeaders;
   const std::string_view name(reinterpret_cast<const char*>(field.name), field.namelen);
   const std::string_view value(reinterpret_cast<const char*>(field.value), field.valuelen);
-  if ((step.huffman_name && name.size() > kMaxHuffmanOutput) || (step.huffman_value && value.size() > kMaxHuffmanOutput)) {
+  if ((step.huffman_name && name.size() > kMaxHuffmanOutput) ||
+      (step.huffman_value && value.size() > kMaxHuffmanOutput)) {
     return HpackFault::kHuffmanInvalid;
   }
   listed_ += name.size() + value.size() + 32;

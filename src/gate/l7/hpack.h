@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decodes HPACK header blocks (nghttp2's inflater) and, beside it, keeps how each field was coded and a form of the block
-// that needs no dynamic table. RFC 7541.
+// Decodes HPACK header blocks (nghttp2's inflater) and, beside it, keeps how each field was coded and a form of the
+// block that needs no dynamic table. RFC 7541.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,12 @@ inline constexpr std::size_t kMaxHuffmanOutput = 8 << 10;  // of one string
 inline constexpr std::size_t kMaxHeaderTable = 64 << 10;
 
 enum class HpackFault : std::uint8_t {
-  kNone, kMalformedHeaders, kInvalidIndex, kTableSizeOversized, kHuffmanInvalid, kOversizedHeaderBlock
+  kNone,
+  kMalformedHeaders,
+  kInvalidIndex,
+  kTableSizeOversized,
+  kHuffmanInvalid,
+  kOversizedHeaderBlock
 };
 const char* ToString(HpackFault fault);  // "hpack_invalid_index"
 
@@ -36,8 +41,8 @@ class FieldSink {
 };
 
 struct DecodedBlock {
-  // The same fields without a reference to the dynamic table: references are written out as literals, all else is copied
-  // byte for byte. Means the same to a decoder whatever its table holds.
+  // The same fields without a reference to the dynamic table: references are written out as literals, all else is
+  // copied byte for byte. Means the same to a decoder whatever its table holds.
   std::string without_table;
   std::optional<std::size_t> smallest_table, last_table;  // size updates at its start
   bool references = false;                                // it refers to the dynamic table

@@ -156,13 +156,20 @@ void Framing(RequestHead* out, const Fields& fields) {
 
 const char* ToString(HeadFault fault) {
   switch (fault) {
-    case HeadFault::kNone: return "none";
-    case HeadFault::kHeaderTooLong: return "header_too_long";
-    case HeadFault::kMalformedRequest: return "malformed_request";
-    case HeadFault::kBadByte: return "bad_byte";
-    case HeadFault::kNoHttpVersion: return "no_http_version";
-    case HeadFault::kDuplicateHost: return "duplicate_host";
-    case HeadFault::kHostMismatch: return "host_mismatch";
+    case HeadFault::kNone:
+      return "none";
+    case HeadFault::kHeaderTooLong:
+      return "header_too_long";
+    case HeadFault::kMalformedRequest:
+      return "malformed_request";
+    case HeadFault::kBadByte:
+      return "bad_byte";
+    case HeadFault::kNoHttpVersion:
+      return "no_http_version";
+    case HeadFault::kDuplicateHost:
+      return "duplicate_host";
+    case HeadFault::kHostMismatch:
+      return "host_mismatch";
   }
   return "none";
 }
@@ -200,7 +207,8 @@ HeadFault ParseHead(std::string_view head, RequestHead* out) {
   for (std::size_t start = end + 2; start + 2 < head.size(); start = end + 2) {
     end = head.find(kLineEnd, start);
     if (end == start) break;
-    if (const HeadFault fault = Field(head.substr(start, end - start), out, &fields); fault != HeadFault::kNone) host = fault;
+    if (const HeadFault fault = Field(head.substr(start, end - start), out, &fields); fault != HeadFault::kNone)
+      host = fault;
   }
   Framing(out, fields);
   const HeadFault target = Target(out, fields);

@@ -13,7 +13,13 @@ namespace gate::l7 {
 inline constexpr std::size_t kMaxHead = 8192;  // with its empty line
 
 enum class HeadFault : std::uint8_t {
-  kNone, kHeaderTooLong, kMalformedRequest, kBadByte, kNoHttpVersion, kDuplicateHost, kHostMismatch
+  kNone,
+  kHeaderTooLong,
+  kMalformedRequest,
+  kBadByte,
+  kNoHttpVersion,
+  kDuplicateHost,
+  kHostMismatch
 };
 const char* ToString(HeadFault fault);  // "bad_byte"
 
@@ -22,7 +28,7 @@ enum class BodyForm : std::uint8_t { kNone, kLength, kChunked };
 struct RequestHead {
   std::string_view method, target;  // views into the head
   bool has_host = false;
-  std::string host;                 // of the Host field: port and one trailing dot cut, lower-case; any bytes
+  std::string host;  // of the Host field: port and one trailing dot cut, lower-case; any bytes
   BodyForm body = BodyForm::kNone;
   std::uint64_t length = 0;
   const char* irregular = nullptr;  // why it is refused though it can be read; null: nothing
@@ -31,9 +37,10 @@ struct RequestHead {
 // How many bytes the head at the start of `bytes` has, with its empty line; 0: not whole yet; npos: it never can be
 // (kHeaderTooLong, or a line end that is not CR LF). `scanned`: bytes already known to hold no end; updated.
 std::size_t HeadSize(std::string_view bytes, std::size_t* scanned, HeadFault* fault);
-// `head` is whole. With kDuplicateHost and kHostMismatch the other members are filled too. Refused as irregular: what is
-// not HTTP/1.0 or 1.1, no origin- or absolute-form target, CONNECT, Upgrade, names that are no token, folded lines, bytes
-// that no value may have, lengths that two readers could read differently, and Connection naming what frames a message.
+// `head` is whole. With kDuplicateHost and kHostMismatch the other members are filled too. Refused as irregular: what
+// is not HTTP/1.0 or 1.1, no origin- or absolute-form target, CONNECT, Upgrade, names that are no token, folded lines,
+// bytes that no value may have, lengths that two readers could read differently, and Connection naming what frames a
+// message.
 HeadFault ParseHead(std::string_view head, RequestHead* out);
 
 // Follows one body to its end.

@@ -78,8 +78,10 @@ BodyTracker::State BodyTracker::Byte(char c) {
     case Part::kChunkLf:
       part_ = Part::kSize;
       return c == '\n' ? State::kMore : State::kFault;
-    case Part::kTrailer: return TrailerByte(c);
-    default: return State::kFault;
+    case Part::kTrailer:
+      return TrailerByte(c);
+    default:
+      return State::kFault;
   }
 }
 

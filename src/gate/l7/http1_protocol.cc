@@ -29,7 +29,8 @@ class Http1 final : public Protocol {
   bool Undecided() const override { return !decided_; }
   void ClientEnded(Output* out) override { Unreadable(out); }
   void TimedOut(Output* out) override {
-    Refuse(wire::GateReason::kL7PeekTimeout, Builtin(wire::BuiltinRule::kLimits), {}, replies_ == Replies::kExplained, out);
+    Refuse(wire::GateReason::kL7PeekTimeout, Builtin(wire::BuiltinRule::kLimits), {}, replies_ == Replies::kExplained,
+           out);
   }
   void UpstreamFailed(Output* out) override {
     out->decisions.push_back(MakeDecision(wire::GateReason::kL7UnknownProtocol, last_rule_, last_host_));

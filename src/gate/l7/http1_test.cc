@@ -26,17 +26,18 @@ TEST_P(IrregularHead, IsRefused) {
   EXPECT_EQ(ParseHead(text, &head), HeadFault::kNone);
   EXPECT_NE(head.irregular, nullptr) << text;
 }
-INSTANTIATE_TEST_SUITE_P(Http1, IrregularHead,
-                         testing::Values("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
-                                         "Content-Length: 4\r\nContent-Length: 4\r\n", "Content-Length: 4, 4\r\n",
-                                         "Content-Length: +4\r\n", "Content-Length: 0x4\r\n", "Content-Length:\r\n",
-                                         "Content-Length: 9999999999999999999\r\n", "Transfer-Encoding: gzip, chunked\r\n",
-                                         "Transfer-Encoding: identity\r\n", "Transfer-Encoding: xchunked\r\n",
-                                         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
-                                         "Transfer-Encoding : chunked\r\n", "X: y\r\n folded\r\n", " Host: b\r\n",
-                                         "no colon\r\n", ": x\r\n", "X: a\x01" "b\r\n", "Upgrade: websocket\r\n",
-                                         "Connection: Upgrade\r\n", "Connection: keep-alive, Host\r\n",
-                                         "Connection: transfer-encoding\r\n"));
+INSTANTIATE_TEST_SUITE_P(
+    Http1, IrregularHead,
+    testing::Values("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", "Content-Length: 4\r\nContent-Length: 4\r\n",
+                    "Content-Length: 4, 4\r\n", "Content-Length: +4\r\n", "Content-Length: 0x4\r\n",
+                    "Content-Length:\r\n", "Content-Length: 9999999999999999999\r\n",
+                    "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: identity\r\n",
+                    "Transfer-Encoding: xchunked\r\n", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+                    "Transfer-Encoding : chunked\r\n", "X: y\r\n folded\r\n", " Host: b\r\n", "no colon\r\n", ": x\r\n",
+                    "X: a\x01"
+                    "b\r\n",
+                    "Upgrade: websocket\r\n", "Connection: Upgrade\r\n", "Connection: keep-alive, Host\r\n",
+                    "Connection: transfer-encoding\r\n"));
 
 TEST(Http1Head, AnOrdinaryRequestIsRegular) {
   const RequestHead head = Parsed(Get("Accept: */*\r\nConnection: keep-alive\r\nX: caf\xc3\xa9\r\n", "/a?b=http://c/"));
@@ -59,7 +60,8 @@ TEST(Http1Head, AnAbsoluteTargetMustNameTheHost) {
     const std::string text = Get("", target);
     EXPECT_EQ(ParseHead(text, &head), HeadFault::kHostMismatch) << target;
   }
-  for (const char* target : {"http://a.example/", "http://A.EXAMPLE:80/x", "http://a.example./", "http://a.example?x"}) {
+  for (const char* target :
+       {"http://a.example/", "http://A.EXAMPLE:80/x", "http://a.example./", "http://a.example?x"}) {
     EXPECT_EQ(Parsed(Get("", target)).irregular, nullptr) << target;
   }
 }
@@ -99,7 +101,8 @@ TEST(Http1Head, ItsEndIsFoundByteByByteAndBareLineEndsAreRefusedAtOnce) {
     ASSERT_EQ(HeadSize(head.substr(0, size), &scanned, &fault), 0u) << size;
   }
   EXPECT_EQ(HeadSize(head + "GET", &scanned, &fault), head.size());
-  for (const char* bad : {"GET / HTTP/1.1\nH", "GET / HTTP/1.1\rH", "GET / HTTP/1.1\r\nX: y\nHost: b\r\n\r\n", "GET /\r\r\n"}) {
+  for (const char* bad :
+       {"GET / HTTP/1.1\nH", "GET / HTTP/1.1\rH", "GET / HTTP/1.1\r\nX: y\nHost: b\r\n\r\n", "GET /\r\r\n"}) {
     scanned = 0;
     EXPECT_EQ(HeadSize(bad, &scanned, &fault), std::string_view::npos) << bad;
     EXPECT_EQ(fault, HeadFault::kMalformedRequest);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Looks into the first bytes of a granted connection, and on plain HTTP into every request: which rule grants it, if any.
+// Looks into the first bytes of a granted connection, and on plain HTTP into every request: which rule grants it, if
+// any.
 //
 // No I/O, no clock. The relay feeds what the workload sends and does what the Output says:
 //
@@ -13,8 +14,8 @@
 //   * Next::kEnd: `to_client` is written, then the connection is reset both ways. Nothing more may be fed.
 //
 // What is refused beyond names: a TLS hello that no client of honest making sends (kL7MalformedHello), encrypted hellos
-// under a name rule, `CONNECT`, `Upgrade` (no tunnel begins inside HTTP), every form of request whose length two readers
-// could read differently, and h2c frames out of order.
+// under a name rule, `CONNECT`, `Upgrade` (no tunnel begins inside HTTP), every form of request whose length two
+// readers could read differently, and h2c frames out of order.
 #pragma once
 
 #include <cstdint>
@@ -67,8 +68,8 @@ class Protocol;
 
 class Inspector {
  public:
-  // `rules` outlives it; `candidates` are positions in it (FlowVerdict): name rules are matched by name, rules by address
-  // or CIDR take any name and none, each only in its own protocol (https, http).
+  // `rules` outlives it; `candidates` are positions in it (FlowVerdict): name rules are matched by name, rules by
+  // address or CIDR take any name and none, each only in its own protocol (https, http).
   Inspector(std::span<const wire::GateRule> rules, std::vector<std::uint32_t> candidates,
             Replies replies = Replies::kExplained);
   ~Inspector();
@@ -76,11 +77,11 @@ class Inspector {
   Inspector& operator=(const Inspector&) = delete;
 
   void FromClient(std::span<const std::uint8_t> bytes, Output* out);
-  // The workload ended its sending side. Undecided: kEnd, and a denial unless whole frames of h2c asked for nothing; else
-  // the relay passes the end on (and ends a connection that has no upstream).
+  // The workload ended its sending side. Undecided: kEnd, and a denial unless whole frames of h2c asked for nothing;
+  // else the relay passes the end on (and ends a connection that has no upstream).
   void ClientEnded(Output* out);
-  // Deadline of limits.peek_ms: applies while Undecided(), from accept on. Denial: kL7PeekTimeout when not a byte came, or
-  // the hello or head is not whole.
+  // Deadline of limits.peek_ms: applies while Undecided(), from accept on. Denial: kL7PeekTimeout when not a byte came,
+  // or the hello or head is not whole.
   void TimedOut(Output* out);
   bool Undecided() const;
   // The upstream could not be connected: what the client is told; kEnd.
@@ -96,7 +97,7 @@ class Inspector {
   std::vector<std::uint32_t> candidates_;
   Replies replies_;
   bool ended_ = false;  // decided without a protocol
-  std::string first_;  // bytes that do not yet tell the protocol
+  std::string first_;   // bytes that do not yet tell the protocol
   std::unique_ptr<Protocol> protocol_;
 };
 

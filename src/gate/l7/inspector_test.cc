@@ -70,8 +70,8 @@ TEST(InspectTls, HellosNoClientSendsAreMalformed) {
   using namespace std::string_literals;
   for (const std::string& hello :
        {Record(Hello(ServerName(NameEntry("a.example") + NameEntry("b.example")))),
-        Record(Hello(ServerName(NameEntry("a.example", 1)))), HelloFor("a.example\0.evil"s), HelloFor(std::string(300, 'a')),
-        HelloFor("a b"), HelloFor("a.example.."), Record("\x02" + Block("x", 3))}) {
+        Record(Hello(ServerName(NameEntry("a.example", 1)))), HelloFor("a.example\0.evil"s),
+        HelloFor(std::string(300, 'a')), HelloFor("a b"), HelloFor("a.example.."), Record("\x02" + Block("x", 3))}) {
     Connection one(ByName());
     EXPECT_EQ(one.Send(hello).Reasons(), "l7_malformed_hello");
     EXPECT_EQ(one.out.next, Next::kEnd);
@@ -96,7 +96,8 @@ TEST(Inspect, EachRuleTakesItsOwnProtocolOnly) {
 }
 
 TEST(Inspect, OtherProtocolsAreRefusedAtTheirFirstByte) {
-  for (const char* bytes : {"SSH-2.0-x\r\n", "\x15", "get / HTTP/1.1", "TRACE /", "GETX / ", "PRI / HTTP/1.1", "GET\r\n"}) {
+  for (const char* bytes :
+       {"SSH-2.0-x\r\n", "\x15", "get / HTTP/1.1", "TRACE /", "GETX / ", "PRI / HTTP/1.1", "GET\r\n"}) {
     Connection one(ByName());
     EXPECT_EQ(one.Send(bytes).Reasons(), "l7_unknown_protocol") << bytes;
     EXPECT_TRUE(one.out.to_client.empty());
@@ -104,7 +105,8 @@ TEST(Inspect, OtherProtocolsAreRefusedAtTheirFirstByte) {
 }
 
 TEST(Inspect, TheDeadlineAndTheEndDecideWhatIsNotWhole) {
-  for (const std::string& bytes : {std::string(), std::string("\x16\x03"), std::string("G"), kGet.substr(0, 20), kStart}) {
+  for (const std::string& bytes :
+       {std::string(), std::string("\x16\x03"), std::string("G"), kGet.substr(0, 20), kStart}) {
     Connection late(ByName()), ended(ByName());
     late.Send(bytes);
     late.inspector().TimedOut(&late.out);
@@ -133,7 +135,8 @@ TEST(InspectHttp, EveryRequestOfAConnectionIsJudged) {
 }
 
 TEST(InspectHttp, ARequestBehindABodyIsJudged) {
-  for (const char* head : {"Content-Length: 4\r\n\r\nbody", "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"}) {
+  for (const char* head :
+       {"Content-Length: 4\r\n\r\nbody", "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"}) {
     const std::string post = "POST / HTTP/1.1\r\nHost: a.example\r\n" + std::string(head);
     Connection one(ByName());
     one.Trickle(post + kForeign);
@@ -163,8 +166,10 @@ TEST(InspectHttp, SmuggledRequestsNeverLeave) {
 }
 
 TEST(InspectHttp, HostsThatDisagreeAreAMismatch) {
-  EXPECT_EQ(Connection(ByName()).Send("GET http://b.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n").Reasons(), "l7_host_mismatch");
-  EXPECT_EQ(Connection(ByName()).Send("GET / HTTP/1.1\r\nHost: a.example\r\nHost: b.example\r\n\r\n").Reasons(), "l7_host_mismatch");
+  EXPECT_EQ(Connection(ByName()).Send("GET http://b.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n").Reasons(),
+            "l7_host_mismatch");
+  EXPECT_EQ(Connection(ByName()).Send("GET / HTTP/1.1\r\nHost: a.example\r\nHost: b.example\r\n\r\n").Reasons(),
+            "l7_host_mismatch");
 }
 
 TEST(InspectHttp, ConnectIsRefusedForAGrantedNameToo) {

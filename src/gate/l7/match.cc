@@ -22,11 +22,12 @@ bool Grants(const wire::GateRule& rule, const Host& host) {
   const std::string_view pattern(rule.host);
   switch (rule.form) {
     case wire::HostForm::kAddress:
-    case wire::HostForm::kCidr: return host.kind != Host::Kind::kBad;
-    case wire::HostForm::kName: return !text.empty() && text == pattern;
-    case wire::HostForm::kWildcard:  // "*.x": one or more labels before ".x"
-      return host.kind == Host::Kind::kName && pattern.size() > 2 && text.size() > pattern.size() - 1 &&
-             text.ends_with(pattern.substr(1));
+    case wire::HostForm::kCidr:
+      return host.kind != Host::Kind::kBad;
+    case wire::HostForm::kName:
+      return !text.empty() && text == pattern;
+    case wire::HostForm::kWildcard:  // "*.x": one or more labels before ".x"; no canonical name begins with a dot
+      return host.kind == Host::Kind::kName && pattern.size() > 2 && text.ends_with(pattern.substr(1));
   }
   return false;
 }

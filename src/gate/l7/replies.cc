@@ -59,7 +59,10 @@ std::string WindowUpdate(std::uint32_t increment) { return Frame(8, 0, 0, Number
 std::string ForbiddenHeaders(const Decision& decision) {
   constexpr std::string_view kName = "cellos-denied";
   const std::string why = CodeAndRule(decision).substr(0, 126);
-  std::string block("\x08\x03" "403", 5);  // literal without indexing, name of static entry 8
+  std::string block(
+      "\x08\x03"
+      "403",
+      5);  // literal without indexing, name of static entry 8
   block.append({0, static_cast<char>(kName.size())}).append(kName);
   block.append({static_cast<char>(why.size())}).append(why);
   return Frame(1, 0x5, decision.stream, block);  // END_STREAM, END_HEADERS

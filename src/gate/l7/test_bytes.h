@@ -36,7 +36,8 @@ inline std::string Hello(std::string_view extensions) {
 inline std::string HelloFor(std::string_view name) { return Record(Hello(ServerName(NameEntry(name)))); }
 
 inline std::string Frame(std::uint8_t type, std::uint8_t flags, std::uint32_t stream, std::string_view payload) {
-  return Big(payload.size(), 3) + static_cast<char>(type) + static_cast<char>(flags) + Big(stream, 4) + std::string(payload);
+  return Big(payload.size(), 3) + static_cast<char>(type) + static_cast<char>(flags) + Big(stream, 4) +
+         std::string(payload);
 }
 inline const std::string kStart = std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") + Frame(4, 0, 0, "");
 // GET / http, then the authority as a literal that enters the table.
@@ -49,7 +50,8 @@ inline std::string Request(std::uint32_t stream, std::string_view authority, std
 inline std::string Reset(std::uint32_t stream) { return Frame(3, 0, stream, Big(7, 4)); }
 inline const std::string kGoAway = Frame(7, 0, 0, Big(1, 4) + Big(1, 4));
 
-inline wire::GateRule Rule(std::uint32_t index, wire::HostForm form, wire::FlowProtocol protocol, std::string_view host) {
+inline wire::GateRule Rule(std::uint32_t index, wire::HostForm form, wire::FlowProtocol protocol,
+                           std::string_view host) {
   wire::GateRule rule = {};
   rule.index = index;
   rule.form = form;

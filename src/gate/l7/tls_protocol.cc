@@ -15,9 +15,12 @@ class Tls final : public Protocol {
   void FromClient(std::string_view bytes, Output* out) override {
     if (decided_) return;
     switch (reader_.Feed({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()})) {
-      case HelloReader::State::kMore: return;
-      case HelloReader::State::kFault: return Malformed(out);
-      case HelloReader::State::kDone: return Judge(reader_.hello(), out);
+      case HelloReader::State::kMore:
+        return;
+      case HelloReader::State::kFault:
+        return Malformed(out);
+      case HelloReader::State::kDone:
+        return Judge(reader_.hello(), out);
     }
   }
   bool Undecided() const override { return !decided_; }
@@ -44,7 +47,8 @@ class Tls final : public Protocol {
     const Host host = ReadHost(hello.name);
     if (host.kind == Host::Kind::kBad) return Malformed(out);
     const auto protocol = wire::FlowProtocol::kHttps;
-    // An address rule takes any name and none. Under name rules nothing is hidden, and an address is no name (RFC 6066 §3).
+    // An address rule takes any name and none. Under name rules nothing is hidden, and an address is no name (RFC 6066
+    // §3).
     const bool named = host.kind == Host::Kind::kName && !hello.encrypted;
     const auto rule = named ? matcher_.Granting(protocol, host) : matcher_.Nameless(protocol);
     wire::GateReason reason = wire::GateReason::kL7SniAllowlistMatch;

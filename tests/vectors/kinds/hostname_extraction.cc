@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Records of kind hostname_extraction: the name in the first bytes of a connection, before it is judged. The readers give
-// it as it was sent; bytes that are not UTF-8 are shown as U+FFFD.
+// Records of kind hostname_extraction: the name in the first bytes of a connection, before it is judged. The readers
+// give it as it was sent; bytes that are not UTF-8 are shown as U+FFFD.
 #include <string>
 
 #include "gate/l7/client_hello.h"
@@ -45,7 +45,8 @@ Extracted FromRequest(std::string_view bytes) {
   const std::size_t size = gate::l7::HeadSize(bytes, &scanned, &fault);
   if (size == 0 || size == std::string_view::npos) return {.error = ToString(fault)};
   gate::l7::RequestHead head;
-  if (fault = gate::l7::ParseHead(bytes.substr(0, size), &head); fault != HeadFault::kNone) return {.error = ToString(fault)};
+  if (fault = gate::l7::ParseHead(bytes.substr(0, size), &head); fault != HeadFault::kNone)
+    return {.error = ToString(fault)};
   if (!head.has_host) return {};
   return {.host = head.host};
 }

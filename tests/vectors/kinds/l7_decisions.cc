@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Records of kind l7_decisions: segments of a client, and what the inspector lets through. The replies compared are those
-// of the published form; what the inspector says by default explains more.
+// Records of kind l7_decisions: segments of a client, and what the inspector lets through. The replies compared are
+// those of the published form; what the inspector says by default explains more.
 #include <cstring>
 #include <optional>
 #include <string>
