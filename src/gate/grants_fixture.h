@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -86,14 +87,28 @@ struct ConfigFixture {
     return *this;
   }
 
+  // What the supervisor would put into the gate's memory; `filter` is raw struct sock_filter[].
+  std::string Encode(std::string_view filter) {
+    Count();
+    header.filter_bytes = static_cast<std::uint32_t>(filter.size());
+    std::string bytes(sizeof header, 0);
+    const auto add = [&bytes](const auto& rows) {
+      bytes.append(reinterpret_cast<const char*>(rows.data()), rows.size() * sizeof rows[0]);
+    };
+    add(rules);
+    add(names);
+    add(resolvers);
+    add(responses);
+    add(host_addresses);
+    add(secrets);
+    bytes.append(filter);
+    header.size = static_cast<std::uint32_t>(bytes.size());
+    std::memcpy(bytes.data(), &header, sizeof header);
+    return bytes;
+  }
+
   Grants Make() {
-    header.magic = wire::kGateConfigMagic;
-    header.rules = static_cast<std::uint32_t>(rules.size());
-    header.names = static_cast<std::uint32_t>(names.size());
-    header.resolvers = static_cast<std::uint32_t>(resolvers.size());
-    header.responses = static_cast<std::uint32_t>(responses.size());
-    header.host_addresses = static_cast<std::uint32_t>(host_addresses.size());
-    header.secrets = static_cast<std::uint32_t>(secrets.size());
+    Count();
     wire::GateConfig config;
     config.header = &header;
     config.rules = rules.data();
@@ -103,6 +118,17 @@ struct ConfigFixture {
     config.host_addresses = host_addresses.data();
     config.secrets = secrets.data();
     return std::move(*Grants::Create(config));
+  }
+
+ private:
+  void Count() {
+    header.magic = wire::kGateConfigMagic;
+    header.rules = static_cast<std::uint32_t>(rules.size());
+    header.names = static_cast<std::uint32_t>(names.size());
+    header.resolvers = static_cast<std::uint32_t>(resolvers.size());
+    header.responses = static_cast<std::uint32_t>(responses.size());
+    header.host_addresses = static_cast<std::uint32_t>(host_addresses.size());
+    header.secrets = static_cast<std::uint32_t>(secrets.size());
   }
 };
 
