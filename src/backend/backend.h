@@ -31,6 +31,7 @@ struct CreateOptions {
   const plan::Plan* plan = nullptr;          // not owned; outlives the cell
   sandbox::Streams streams;                  // the cell's ends
   std::uint32_t host_uid = 0, host_gid = 0;  // mapped to the cell's ids
+  int gate_channel = -1;                     // sandbox::LaunchOptions::gate_channel. Not owned
   std::chrono::nanoseconds ttl_deadline{0};  // CLOCK_BOOTTIME
   std::chrono::milliseconds phase_deadline{10000};
   // Called whenever the anchor grew; an error stops the start.
@@ -48,6 +49,11 @@ class LiveCell {
   virtual base::UniqueFd TakeTerminal() = 0;
   // Lets the workload execute. Once.
   virtual base::Result<> OpenBarrier(std::span<const std::string_view> secret_environment) = 0;
+
+  // With plan->network, each once: see sandbox::Cell. Empty where a backend has none.
+  virtual base::UniqueFd TakeDenials() { return {}; }
+  virtual base::UniqueFd TakeNetfilter() { return {}; }
+  virtual base::UniqueFd TakeFlowLog() { return {}; }
 
   virtual int event_fd() const = 0;
   virtual base::Result<std::optional<sandbox::CellEvent>> ReadEvent() = 0;

@@ -15,8 +15,9 @@ struct DirectBlocks {
   std::vector<base::IpEndpoint> resolvers;  // declared, of every transport
 };
 
-// More literal rules, or ports, than this are counted together.
-inline constexpr std::size_t kMaxCountedGrants = 512;
+// More literal rules, or ports of names, than this are counted together: a transaction is one message, whose size is
+// bounded (net.core.wmem_max).
+inline constexpr std::size_t kMaxCountedGrants = 256;
 
 // Fills in network.rows and network.nft_batch from its rules and ports. The batch ends with a message that is to be
 // acknowledged (kNftLastSequence); an error may be reported before it for any other.

@@ -142,6 +142,10 @@ pid_t Cell::outer_pid() const { return state_->outer_pid; }
 pid_t Cell::workload_pid() const { return state_->leader_pid; }
 int Cell::workload_pidfd() const { return state_->leader.get(); }
 base::UniqueFd Cell::TakeTerminal() { return std::move(state_->terminal); }
+base::UniqueFd Cell::TakeDenials() { return std::move(state_->denials); }
+base::UniqueFd Cell::TakeNetfilter() { return std::move(state_->netfilter); }
+base::UniqueFd Cell::TakeFlowLog() { return std::move(state_->flow_log); }
+int Cell::netfilter() const { return state_->netfilter.get(); }
 int Cell::root_directory() const { return state_->root.get(); }
 int Cell::event_fd() const { return state_->events->get(); }
 

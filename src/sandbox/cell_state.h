@@ -24,7 +24,7 @@ struct Cell::State {
   pid_t outer_pid = -1, leader_pid = -1;
   base::UniqueFd outer, leader;        // pidfds
   base::UniqueFd root, mounts;         // the root directory, and its mount namespace: held, submounts stay below it
-  base::UniqueFd terminal;
+  base::UniqueFd terminal, denials, netfilter, flow_log;
   std::optional<sys::Epoll> events;
   std::optional<CellEvent> queued;     // known, to be told after the one that was told first
   bool barrier_open = false, executed = false, reaped = false, gone_told = false;

@@ -135,11 +135,21 @@ void CheckLimits(const EffectiveControls& controls, const plan::Plan& plan, Find
   if (controls.oom_score_adj != plan.oom_score_adj) findings.Add("oom_score_adj is {}", controls.oom_score_adj);
 }
 
+void CheckRules(const EffectiveControls& controls, const plan::Plan& plan, Findings& findings) {
+  const bool planned = plan.network && plan.network->network;
+  if (controls.nft_table != (planned ? plan.network->table : "")) {
+    findings.Add("the rules of table \"{}\" were not read", planned ? plan.network->table : "");
+  } else if (controls.rules_sha256 != controls.planned_rules_sha256) {
+    findings.Add("the rules in force are other ones ({})", controls.rules_sha256);
+  }
+}
+
 }  // namespace
 
 base::Result<> CheckAgainstPlan(const EffectiveControls& controls, const plan::Plan& plan) {
   Findings findings;
   CheckPrivileges(controls, plan, findings);
+  CheckRules(controls, plan, findings);
   CheckMap("uid_map", controls.uid_map, plan::kCellUid, plan.facts.uid, plan, findings);
   CheckMap("gid_map", controls.gid_map, plan::kCellGid, plan.facts.gid, plan, findings);
   if (controls.supplementary_groups != 0 && !plan.facts.supplementary_groups) {

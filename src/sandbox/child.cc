@@ -189,8 +189,13 @@ void RunChild(const ChildContext& context) {
   using namespace internal;
   LeaveCaller(context);
   BecomeCellUser(context);
-  const int root = BuildRoot(context);
-  RaiseLoopback(context);
+  int secrets = -1;
+  const int root = BuildRoot(context, &secrets);
+  if (context.plan->network) {
+    SetUpNetwork(context, secrets);
+  } else {
+    RaiseLoopback(context);
+  }
   SetHostname(context);
   const int terminal = context.plan->terminal ? OpenTerminal(context, root) : -1;
   LockPrivileges(context);

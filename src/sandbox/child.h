@@ -24,6 +24,8 @@ struct ChildContext {
   int barrier = -1;
   int record = -1;
   int init_image = -1;
+  int gate = -1;                  // the other end of the gate's kGateCellFd; -1 without a gate
+  int null = -1;                  // /dev/null, for in-cell descriptors that don't exist; with a gate only
   int in = -1, out = -1, err = -1;  // the workload's streams; -1 with a terminal
   // One per HostFacts::grants: the mount that the parent cloned and id-mapped, or -1: the child opens the path itself.
   std::span<const int> grant_trees;
@@ -52,13 +54,22 @@ void Enter(const ChildContext& context, wire::StartPhase phase);
 long Must(const ChildContext& context, long result, const char* object);
 
 // Mounts everything of the plan outside /proc under a fresh root, attached over "/" (the process's root stays the old
-// one). The descriptor of the new root.
-int BuildRoot(const ChildContext& context);
+// one). The descriptor of the new root; `secrets` is the listening secret socket, or stays as it is.
+int BuildRoot(const ChildContext& context, int* secrets);
 // An empty read-only root, attached the same way.
 int BuildEmptyRoot(const ChildContext& context);
 // In the inner pid namespace: /proc of the plan, its masks, then the new root becomes the root and the old one goes.
 void MountProc(const ChildContext& context, int root);
 void EnterRoot(const ChildContext& context, int root);
+// Sends `count` descriptors with a report to the parent.
+void PassUp(const ChildContext& context, wire::ReportKind kind, const int* fds, std::size_t count, const char* object);
+// The secret socket, listening below the root, which is the current directory.
+int ListenForSecrets(const ChildContext& context);
+// `lo`, addresses, routes and rules of the plan; the listeners for the gate and the netfilter sockets for the parent.
+// `secrets` goes to the gate too.
+void SetUpNetwork(const ChildContext& context, int secrets);
+// Settings of the cell's network namespace, in procfs `proc`.
+void TuneNetwork(const ChildContext& context, int proc);
 // The cell's devpts: passes the master to the parent, gives the slave.
 int OpenTerminal(const ChildContext& context, int root);
 

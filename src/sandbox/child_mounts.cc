@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <termios.h>
@@ -34,7 +33,8 @@ long OpenBeneath(int directory, const char* path, std::uint64_t flags) {
 }
 
 // "/a/b" -> "a/b"; "/" -> ".".
-const char* Relative(const std::string& target) { return target.size() <= 1 ? "." : target.c_str() + 1; }
+const char* Relative(const char* target) { return target[0] == 0 || target[1] == 0 ? "." : target + 1; }
+const char* Relative(const std::string& target) { return Relative(target.c_str()); }
 
 // The directory that holds a target, opened beneath the root, and the target's last name. Made here, closed by itself.
 class Place {
@@ -279,6 +279,7 @@ void MountProcItself(const ChildContext& context, const plan::Mount& mount, int 
                           "user.max_user_namespaces");
   Must(context, sys::Raw("write", SYS_write, limit, "0", 1), "user.max_user_namespaces");
   Close(limit);
+  if (context.plan->network && context.plan->network->network) TuneNetwork(context, tree);
   Attach(context, tree, root, mount.target);
 }
 
@@ -300,6 +301,24 @@ void Apply(const ChildContext& context, const plan::Mount& mount, int root) {
   Fail(context, -EINVAL, mount.target.c_str());
 }
 
+// The mount that takes the parent's writes lies below the one that the cell sees.
+void PassDenials(const ChildContext& context, int root) {
+  const int fd = static_cast<int>(
+      Must(context, OpenBeneath(root, Relative(plan::kDenialsFile), O_WRONLY), plan::kDenialsFile));
+  PassUp(context, wire::ReportKind::kDenials, &fd, 1, plan::kDenialsFile);
+  Close(fd);
+}
+
+bool IsDenials(const plan::Mount& mount) {
+  return mount.kind == Kind::kPin && mount.target == plan::kDenialsFile;
+}
+
+bool IsSecretDirectory(const plan::Mount& mount) {
+  const std::size_t length = mount.target.size();
+  return mount.kind == Kind::kDirectory && strncmp(plan::kSecretSocket, mount.target.c_str(), length) == 0 &&
+         strcmp(plan::kSecretSocket + length, "/broker.sock") == 0;
+}
+
 bool IsProc(const plan::Mount& mount) {
   const std::string& target = mount.target;
   return mount.kind == Kind::kProc || target.compare(0, 6, "/proc/") == 0;
@@ -307,7 +326,7 @@ bool IsProc(const plan::Mount& mount) {
 
 }  // namespace
 
-int BuildRoot(const ChildContext& context) {
+int BuildRoot(const ChildContext& context, int* secrets) {
   Enter(context, StartPhase::kMount);
   const auto& mounts = context.plan->mounts;
   if (mounts.empty() || mounts[0].kind != Kind::kTmpfs || mounts[0].target != "/") {
@@ -317,7 +336,10 @@ int BuildRoot(const ChildContext& context) {
   Must(context, sys::Raw("move_mount", SYS_move_mount, root, "", AT_FDCWD, "/", sys::kMoveEmptySource), "/");
   Must(context, sys::Raw("fchdir", SYS_fchdir, root), "/");
   for (std::size_t i = 1; i < mounts.size(); ++i) {
-    if (!IsProc(mounts[i])) Apply(context, mounts[i], root);
+    if (IsProc(mounts[i])) continue;
+    Apply(context, mounts[i], root);
+    if (IsDenials(mounts[i])) PassDenials(context, root);
+    if (IsSecretDirectory(mounts[i])) *secrets = ListenForSecrets(context);
   }
   return root;
 }
@@ -360,22 +382,8 @@ int OpenTerminal(const ChildContext& context, int root) {
   // Without O_CLOEXEC: here the kernel keeps it as a flag of the file, and /proc would show it on every copy. The
   // descriptor itself doesn't outlive the fork: all that isn't copied to its place is closed.
   const long slave = Must(context, sys::Raw("ioctl", SYS_ioctl, master, TIOCGPTPEER, O_RDWR | O_NOCTTY), "pty");
-  wire::InitReport report = {};
-  report.kind = wire::ReportKind::kTerminal;
-  iovec part = {&report, sizeof report};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message = {};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
   const int passed = static_cast<int>(master);
-  memcpy(CMSG_DATA(header), &passed, sizeof passed);
-  Must(context, sys::Raw("sendmsg", SYS_sendmsg, context.report, &message, MSG_NOSIGNAL), "pty");
+  PassUp(context, wire::ReportKind::kTerminal, &passed, 1, "pty");
   Close(master);
   return static_cast<int>(slave);
 }

@@ -98,6 +98,9 @@ std::string EffectiveControls::ToJson(const std::string& cell_id, const std::str
   out.EndArray().Key("gidMap").String(gid_map);
   const bool truncated = Mounts(out, text, *this) > 0;
   Namespaces(out, *this);
+  if (!nft_table.empty()) {
+    out.Key("nft").BeginObject().Key("rulesSha256").String(rules_sha256).Key("table").String(nft_table).EndObject();
+  }
   out.Key("noNewPrivs").Bool(no_new_privs).Key("notEnforced").BeginArray();
   for (const plan::NotEnforced& lost : not_enforced) {
     out.BeginObject().Key("control").String(lost.control).Key("why").String(lost.why).EndObject();

@@ -103,6 +103,12 @@ std::vector<std::string> EnvironmentNames(const plan::Plan& plan) {
 
 }  // namespace
 
+void EffectiveControls::SetRules(std::string table, std::string_view in_force, std::string_view planned) {
+  nft_table = std::move(table);
+  rules_sha256 = crypto::Hex(crypto::Sha256Of(in_force));
+  planned_rules_sha256 = crypto::Hex(crypto::Sha256Of(planned));
+}
+
 base::Result<EffectiveControls> ReadEffectiveControls(pid_t workload, int workload_pidfd, const plan::Plan& plan,
                                                       std::map<std::string, std::string> cgroup) {
   EffectiveControls controls;

@@ -37,7 +37,12 @@ struct EffectiveControls {
   int oom_score_adj = 0;
   std::vector<std::string> environment_names;
   std::vector<int> descriptors;                        // open in the workload after exec
+  std::string nft_table;                               // empty: the cell has no rules
+  std::string rules_sha256, planned_rules_sha256;      // hex, of the canonical text of the rules in force; as planned
   std::vector<plan::NotEnforced> not_enforced;
+
+  // The rules of the cell's network namespace, read back by the net room, and those of the plan, in canonical text.
+  void SetRules(std::string table, std::string_view in_force, std::string_view planned);
 
   // The `data` members of the event (JCS), with cellId and runId.
   std::string ToJson(const std::string& cell_id, const std::string& run_id) const;

@@ -86,7 +86,7 @@ class SignalsBlocked {
 
 // What lives from Launch's first line to the clone; the parent's copies of the child's ends go with it.
 struct Prepared {
-  base::UniqueFd report, control, barrier, record;
+  base::UniqueFd report, control, barrier, record, null;
   std::vector<base::UniqueFd> grants;
   int image = -1;
   std::vector<int> grant_numbers, keep;
@@ -108,6 +108,7 @@ base::Result<Prepared> Prepare(LaunchOptions& options, Channels& channels) {
   const plan::Plan& plan = *options.plan;
   Prepared prepared;
   TRY(OpenMissingStreams(plan, options.streams));
+  if (plan.network) prepared.null = TRY(sys::OpenAt(AT_FDCWD, "/dev/null", O_RDWR | O_NOCTTY));
   prepared.image = TRY(InitImage());
   prepared.record = TRY(MakeRecord(plan, options.ttl_deadline));
   std::tie(channels.report, prepared.report) = TRY(sys::SocketPair(SOCK_SEQPACKET));
@@ -124,7 +125,7 @@ base::Result<Prepared> Prepare(LaunchOptions& options, Channels& channels) {
     prepared.Keep(tree.get());
   }
   for (const int fd : {prepared.report.get(), prepared.control.get(), prepared.barrier.get(), prepared.record.get(),
-                       prepared.image, options.streams.in.get(), options.streams.out.get(), options.streams.err.get()}) {
+                       prepared.image, options.gate_channel, prepared.null.get(), options.streams.in.get(), options.streams.out.get(), options.streams.err.get()}) {
     prepared.Keep(fd);
   }
   std::ranges::sort(prepared.keep);
@@ -141,6 +142,8 @@ ChildContext MakeContext(const LaunchOptions& options, const Prepared& prepared,
   context.barrier = prepared.barrier.get();
   context.record = prepared.record.get();
   context.init_image = prepared.image;
+  context.gate = options.gate_channel;
+  context.null = prepared.null.get();
   context.in = options.streams.in.get();
   context.out = options.streams.out.get();
   context.err = options.streams.err.get();
@@ -161,6 +164,14 @@ base::Error StartError(const wire::InitReport& report) {
   return error;
 }
 
+// What the child passes to the parent.
+struct Passed {
+  base::UniqueFd& terminal;
+  base::UniqueFd& denials;
+  base::UniqueFd& netfilter;
+  base::UniqueFd& flow_log;
+};
+
 // Waits until the workload's leader has announced itself on the control channel.
 class StartWatch {
  public:
@@ -168,7 +179,7 @@ class StartWatch {
       : channels_(channels), outer_(outer), phase_(phase), limit_(limit), seen_(phase.Read()) {}
 
   // The leader's pid in our pid namespace.
-  base::Result<pid_t> AwaitReady(base::UniqueFd& terminal) {
+  base::Result<pid_t> AwaitReady(Passed passed) {
     since_ = base::SystemClock().Boot();
     pollfd fds[] = {{channels_.control.get(), POLLIN, 0}, {channels_.report.get(), POLLIN, 0}, {outer_, POLLIN, 0}};
     for (;;) {
@@ -180,7 +191,7 @@ class StartWatch {
       bool heard = false;
       for (pollfd& channel : std::span(fds).first(2)) {
         if (channel.fd < 0 || channel.revents == 0) continue;
-        const Heard one = TRY(ReadOne(channel.fd, terminal));
+        const Heard one = TRY(ReadOne(channel.fd, passed));
         if (one.leader > 0) return one.leader;
         if (one.closed) channel.fd = -1;
         heard = true;
@@ -216,14 +227,22 @@ class StartWatch {
     bool closed = false;
   };
 
-  base::Result<Heard> ReadOne(int channel, base::UniqueFd& terminal) {
+  base::Result<Heard> ReadOne(int channel, Passed& passed) {
     wire::InitReport report;
     auto received = sys::RecvMsg(channel, {reinterpret_cast<char*>(&report), sizeof report}, MSG_DONTWAIT);
     if (!received && received.error().os_errno == EAGAIN) return Heard{};
     if (!received || received->bytes != sizeof report) return Heard{.closed = true};
     switch (report.kind) {
       case wire::ReportKind::kTerminal:
-        if (received->fds.size() == 1) terminal = std::move(received->fds[0]);
+        if (received->fds.size() == 1) passed.terminal = std::move(received->fds[0]);
+        return Heard{};
+      case wire::ReportKind::kDenials:
+        if (received->fds.size() == 1) passed.denials = std::move(received->fds[0]);
+        return Heard{};
+      case wire::ReportKind::kNetfilter:
+        if (received->fds.size() != 2) break;
+        passed.netfilter = std::move(received->fds[0]);
+        passed.flow_log = std::move(received->fds[1]);
         return Heard{};
       case wire::ReportKind::kEntered: phase_.Set(std::min(report.phase, StartPhase::kExec)); return Heard{};
       case wire::ReportKind::kReady:
@@ -267,6 +286,9 @@ base::Result<> LetChildGo(const Channels& channels, pid_t pid, const LaunchOptio
 }  // namespace
 
 base::Result<Cell> Cell::Launch(LaunchOptions options) {
+  if (options.plan->network && options.gate_channel < 0) {
+    return base::Fail(base::ErrorKind::kInternal, "start of the cell: its plan has a gate, and there is none");
+  }
   auto state = std::make_unique<State>();
   auto phase = TRY(PhaseWord::Create());
   bool hidden = false;
@@ -288,7 +310,7 @@ base::Result<Cell> Cell::Launch(LaunchOptions options) {
   auto go = LetChildGo(state->channels, state->outer_pid, options, hidden);
   if (!go) return std::unexpected(AtPhase(std::move(go).error(), StartPhase::kIds));
   StartWatch watch(state->channels, state->outer.get(), phase, options.phase_deadline);
-  auto leader = watch.AwaitReady(state->terminal);
+  auto leader = watch.AwaitReady({state->terminal, state->denials, state->netfilter, state->flow_log});
   if (!leader) return std::unexpected(AtPhase(std::move(leader).error(), phase.Read()));
   auto held = state->Hold(*leader);
   if (!held) return std::unexpected(AtPhase(std::move(held).error(), StartPhase::kBarrier));

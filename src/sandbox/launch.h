@@ -30,6 +30,8 @@ struct LaunchOptions {
   Streams streams;
   std::uint32_t host_uid = 0, host_gid = 0;    // ids mapped to kCellUid / kCellGid
   int cgroup_guard = -1;                       // v2: open directory of the leaf's `guard`, else -1. Not owned
+  int gate_channel = -1;                       // with plan->network: seqpacket whose other end is the gate's
+                                               // kGateCellFd. Not owned; close it after Launch
   std::chrono::nanoseconds ttl_deadline{0};    // CLOCK_BOOTTIME; init kills the cell then by itself
   std::chrono::milliseconds phase_deadline{10000};  // each start phase; a hang is kDeadline with the phase as step
 };
@@ -72,6 +74,12 @@ class Cell {
   int workload_pidfd() const;
   // Master side of the cell's pty, once; empty without a terminal.
   base::UniqueFd TakeTerminal();
+  // With plan->network, each once; else empty. The file is in the cell's own root, which has 1 MiB in all.
+  base::UniqueFd TakeDenials();         // /run/cellos/denials, open for writing: the cell can only read it
+  // Netfilter sockets (NETLINK_NETFILTER) of the cell's network namespace; whoever holds one keeps that alive.
+  base::UniqueFd TakeNetfilter();       // for reading the table back
+  base::UniqueFd TakeFlowLog();         // for NFLOG; not bound to a group yet
+  int netfilter() const;                // the first, until it is taken; -1 without
   // The cell's tree stays whole, scratch space and all, while the cell is held: after the workload's end too.
   int root_directory() const;  // O_PATH descriptor of the cell's root: exports are opened beneath it
 

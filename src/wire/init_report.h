@@ -25,6 +25,8 @@ enum class ReportKind : std::uint32_t {
   kExecFailed,   // `error` of execve
   kEnded,        // the leader ended: `code` CLD_…, `status`
   kTtlExpired,   // init's own timer
+  kDenials,      // one descriptor: /run/cellos/denials, open for writing
+  kNetfilter,    // two descriptors: netfilter sockets of the cell's network namespace, for the table and for NFLOG
 };
 
 struct InitReport {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "cgroup/leaf.h"
+#include "net/table.h"
 #include "sandbox/effective_controls.h"
 #include "sandbox/launch.h"
 #include "sys/file.h"
@@ -33,6 +34,9 @@ class NativeCell final : public LiveCell {
   base::Result<> OpenBarrier(std::span<const std::string_view> secret_environment) override {
     return cell_.OpenBarrier(secret_environment);
   }
+  base::UniqueFd TakeDenials() override { return cell_.TakeDenials(); }
+  base::UniqueFd TakeNetfilter() override { return cell_.TakeNetfilter(); }
+  base::UniqueFd TakeFlowLog() override { return cell_.TakeFlowLog(); }
   int event_fd() const override { return cell_.event_fd(); }
   base::Result<std::optional<sandbox::CellEvent>> ReadEvent() override { return cell_.ReadEvent(); }
   int oom_fd() const override { return leaf_.oom_fd(); }
@@ -82,6 +86,7 @@ class NativeBackend final : public Backend {
                                        .host_uid = options.host_uid,
                                        .host_gid = options.host_gid,
                                        .cgroup_guard = leaf->guard_directory(),
+                                       .gate_channel = options.gate_channel,
                                        .ttl_deadline = options.ttl_deadline,
                                        .phase_deadline = options.phase_deadline});
     auto left = leaf->Leave();
@@ -110,6 +115,10 @@ class NativeBackend final : public Backend {
     auto limits = TRY(leaf.ReadLimits());
     auto controls =
         TRY(sandbox::ReadEffectiveControls(cell.workload_pid(), cell.workload_pidfd(), plan, std::move(limits)));
+    if (plan.network && plan.network->network) {
+      const net::TableReading table = TRY(net::ReadTable(cell.netfilter(), plan.network->table));
+      controls.SetRules(plan.network->table, table.canonical, TRY(net::CanonicalRules(plan.network->nft_batch)));
+    }
     TRY(sandbox::CheckAgainstPlan(controls, plan));
     return controls;
   }
