@@ -107,13 +107,16 @@ void H2c::ClientEnded(Output* out) {
 }
 
 void H2c::TimedOut(Output* out) {
+  if (allowed_ || ended_) return;
+  ended_ = true;
+  out->next = Next::kEnd;
+  if (decided_) return ToClient(GoAway(), out);  // streams, and none was granted: all is told
   Decision decision;
   decision.reason = wire::GateReason::kL7PeekTimeout;
   decision.rule = Builtin(wire::BuiltinRule::kLimits);
   decision.name = kUnknownName;
   out->decisions.push_back(std::move(decision));
-  decided_ = ended_ = true;
-  out->next = Next::kEnd;
+  decided_ = true;
 }
 
 void H2c::UpstreamFailed(Output* out) {

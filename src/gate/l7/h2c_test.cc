@@ -251,6 +251,17 @@ TEST(H2c, AReplyIsPutBetweenFramesOfTheServer) {
   EXPECT_EQ(one.out.to_client, data + Reset(3) + headers + rest + Reset(5) + data);
 }
 
+TEST(H2c, OnlyRefusedStreamsDoNotOutliveTheDeadline) {
+  Connection refused(Http()), allowed(Http());
+  refused.Send(kStart + Request(1, "b.example"));
+  refused.inspector().TimedOut(&refused.out);
+  EXPECT_EQ(refused.out.next, Next::kEnd);
+  EXPECT_EQ(refused.Reasons(), "l7_h2_authority_allowlist_miss");
+  allowed.Send(kStart + Request(1, "a.example"));
+  allowed.inspector().TimedOut(&allowed.out);
+  EXPECT_EQ(allowed.out.next, Next::kMore);
+}
+
 TEST(H2c, UnknownFramesAreDropped) {
   Connection one(Http());
   one.Send(kStart + Request(1, "a.example") + Frame(0x7f, 0, 1, "b.example"));

@@ -29,6 +29,7 @@ class Http1 final : public Protocol {
   bool Undecided() const override { return !decided_; }
   void ClientEnded(Output* out) override { Unreadable(out); }
   void TimedOut(Output* out) override {
+    if (decided_) return;
     Refuse(wire::GateReason::kL7PeekTimeout, Builtin(wire::BuiltinRule::kLimits), {}, replies_ == Replies::kExplained,
            out);
   }

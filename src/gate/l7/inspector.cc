@@ -110,8 +110,8 @@ void Inspector::ClientEnded(Output* out) {
 }
 
 void Inspector::TimedOut(Output* out) {
-  if (!Undecided()) return;
   if (protocol_ != nullptr) return protocol_->TimedOut(out);
+  if (ended_) return;
   ended_ = true;
   End(out, wire::GateReason::kL7PeekTimeout, Builtin(wire::BuiltinRule::kLimits));
 }

@@ -80,8 +80,9 @@ class Inspector {
   // The workload ended its sending side. Undecided: kEnd, and a denial unless whole frames of h2c asked for nothing;
   // else the relay passes the end on (and ends a connection that has no upstream).
   void ClientEnded(Output* out);
-  // Deadline of limits.peek_ms: applies while Undecided(), from accept on. Denial: kL7PeekTimeout when not a byte came,
-  // or the hello or head is not whole.
+  // Deadline of limits.peek_ms, from accept on, for what has not dialled yet. Denial: kL7PeekTimeout when not a byte
+  // came, or the hello or head is not whole; h2c of which every stream so far was refused ends without another. After
+  // the first bytes for the server it does nothing.
   void TimedOut(Output* out);
   bool Undecided() const;
   // The upstream could not be connected: what the client is told; kEnd.

@@ -17,8 +17,7 @@ class Protocol {
   virtual void FromClient(std::string_view bytes, Output* out) = 0;
   // No decision yet.
   virtual bool Undecided() const = 0;
-  // Called while undecided only.
-  virtual void ClientEnded(Output* out) = 0;
+  virtual void ClientEnded(Output* out) = 0;  // called while undecided only
   virtual void TimedOut(Output* out) = 0;
   virtual void UpstreamFailed(Output* out) = 0;
   virtual bool WantsServerBytes() const { return false; }

@@ -26,6 +26,7 @@ class Tls final : public Protocol {
   bool Undecided() const override { return !decided_; }
   void ClientEnded(Output* out) override { Malformed(out); }
   void TimedOut(Output* out) override {
+    if (decided_) return;
     Decide(wire::GateReason::kL7PeekTimeout, Builtin(wire::BuiltinRule::kLimits), {}, out);
     Refuse(Alert::kAccessDenied, out);
   }
