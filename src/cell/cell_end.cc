@@ -7,6 +7,7 @@
 
 #include "base/encoding.h"
 #include "cell/cell_run.h"
+#include "cell/declared_egress.h"
 #include "cell/grant_survey.h"
 #include "event/compliance_events.h"
 #include "event/evidence_events.h"
@@ -73,6 +74,7 @@ std::optional<std::string> CellRun::FailureText() const {
     case Reason::kTtlExceeded:
     case Reason::kSignalKilled:
     case Reason::kInitCrashed:
+    case Reason::kGateFailed:
       return std::string(ToString(out_.reason));
     case Reason::kTimeout:
     case Reason::kCommandNotFound:
@@ -85,7 +87,19 @@ std::optional<std::string> CellRun::FailureText() const {
   }
 }
 
+void CellRun::EndNetwork() {
+  if (!network_) return;
+  network_->Finish();
+  const GateEvents& events = network_->events();
+  out_.network_allowed = events.flows_allowed();
+  out_.network_denied = events.denials().total();
+  out_.denials = events.denials().Lines();
+  out_.findings_agree = network_->findings_agree();
+  out_.findings_contradiction = network_->contradictions().size();
+}
+
 void CellRun::TellCompleted() {
+  EndNetwork();
   if (!has_run_ || out_.reason == Reason::kRefused) return;
   const bool supervised = out_.phase.empty();  // the barrier opened and the reactor ran
   if (supervised) {
@@ -121,8 +135,12 @@ void CellRun::TellCompleted() {
                                     .spawn_error = SpawnError(out_, ending_, *p_.plan, workload_time_),
                                     .reason = std::string(ToString(out_.reason))};
   if (out_.signal) completed.signal = static_cast<std::uint32_t>(*out_.signal);
+  const auto& rules = p_.admission->bounded->spec.authority.egress_rules;
   recorder().TryEmit(event::NetworkEnforcementEvent(
-      ref(), {.command_exit_code = completed.exit_code, .spawn_error = completed.spawn_error}));
+      ref(), {.nft_rules_applied = p_.plan->network && p_.plan->network->network && told_.controls,
+              .declared_egress_rule_count = rules ? rules->size() : 0,
+              .command_exit_code = completed.exit_code,
+              .spawn_error = completed.spawn_error}));
   event::Draft draft = event::CommandCompletedEvent(ref(), completed);
   if (ending_.end) draft.observer = event::Observer::kInit;  // init's word: it reaped the leader
   told_.completed = recorder().TryEmit(std::move(draft));
@@ -233,11 +251,35 @@ void CellRun::TellSummaries() {
   if (told_.completed) summary.command_exit_code = out_.exit_code.value_or(-1);
   told_.compliance = recorder().TryEmit(event::ComplianceSummaryEvent(ref(), summary));
 
-  told_.homeostasis = recorder().TryEmit(event::HomeostasisEvent(
-      ref(), {.spec_hash = spec::CanonicalSpecHash(spec),
-              .declared_egress_rules = summary.egress_rule_count,
-              .exercised_egress = 0,  // the cell has no interface but its own loopback
-              .declared_secret_count = spec.authority.secret_refs ? spec.authority.secret_refs->size() : 0}));
+  TellHomeostasis(summary.egress_rule_count);
+}
+
+// What was granted and what of it was used: rules that carried an accepted flow, secrets that were handed over.
+void CellRun::TellHomeostasis(std::uint64_t declared_rules) {
+  const spec::CellSpec& spec = p_.admission->document->spec;
+  event::Homeostasis homeostasis{
+      .spec_hash = spec::CanonicalSpecHash(spec),
+      .declared_egress_rules = declared_rules,
+      .exercised_egress = 0,  // without a gate the cell has no interface but its own loopback
+      .declared_secret_count = spec.authority.secret_refs ? spec.authority.secret_refs->size() : 0};
+  if (network_) {
+    const auto& used = network_->events().rules_used();
+    homeostasis.exercised_egress = used.size();
+    const std::vector<event::EgressRule> rules = DeclaredEgress(p_.admission->bounded->spec);
+    for (std::uint32_t i = 0; i < rules.size(); ++i) {
+      if (!used.contains(i)) homeostasis.recommended_removals.emplace_back(rules[i]);
+    }
+  }
+  for (const SecretRecord& record : secrets_.records()) {
+    if (!record.delivered) homeostasis.recommended_removals.emplace_back(record.secret.name);
+  }
+  told_.homeostasis = recorder().TryEmit(event::HomeostasisEvent(ref(), homeostasis));
+  if (!network_ || network_->events().flows_under_no_rule() == 0) return;
+  recorder().TryEmit(event::HomeostasisViolationEvent({.cell_id = p_.plan->cell_id,
+                                                       .declared_egress_rules = declared_rules,
+                                                       .exercised_egress = network_->events().flows_allowed(),
+                                                       .overage = network_->events().flows_under_no_rule(),
+                                                       .spec_hash = homeostasis.spec_hash}));
 }
 
 void CellRun::TellDestroyed() {
@@ -282,7 +324,10 @@ void CellRun::Seal() {
                   .backend = p_.plan->backend,
                   .secrets = secrets_.records(),
                   .exports = out_.exports,
-                  .required_sources = p_.plan->required_sources};
+                  .required_sources = p_.plan->required_sources,
+                  .findings_agree = out_.findings_agree,
+                  .findings_gap = out_.findings_gap};
+  if (network_) end.contradictions = network_->contradictions();
   if (told_.controls) end.controls = told_.controls->leaf;
   auto sealed = p_.evidence->Seal(end);
   out_.sink_losses = p_.evidence->TakeSinkErrors();

@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/encoding.h"
 #include "cell/capabilities.h"
+#include "cell/declared_egress.h"
 #include "cell/grant_survey.h"
 #include "cell/streams/cell_streams.h"
 #include "cell/streams/terminal.h"
@@ -102,6 +104,14 @@ base::Result<> CellRun::OpenCoverage() {
   if (p_.plan->cgroup.hierarchy != base::CgroupHierarchy::kNone) {
     TRY(recorder().OpenCoverage(event::Observer::kHostCgroup, {"cgroup leaf before start and after end"}));
   }
+  if (p_.plan->network && p_.plan->network->network) {
+    TRY(recorder().OpenCoverage(event::Observer::kGateDns, {"every DNS question of the cell"}));
+    TRY(recorder().OpenCoverage(event::Observer::kGateFlow, {"every connection of the cell"}));
+    TRY(recorder().OpenCoverage(event::Observer::kGateL7, {"every TLS hello and HTTP request on inspected ports"}));
+    TRY(recorder().OpenCoverage(event::Observer::kGateRecord, {"records from the gate to the supervisor"}));
+    TRY(recorder().OpenCoverage(event::Observer::kKernelNft, {"rules and counters of the cell's network namespace"}));
+    TRY(recorder().OpenCoverage(event::Observer::kHostNftables, {"counters of the cell's table, once a second"}));
+  }
   return recorder().OpenCoverage(event::Observer::kLog, {"events.jsonl"});
 }
 
@@ -116,6 +126,7 @@ base::Result<> CellRun::DeclareScope() {
                 .updated_at = base::FormatMillis(p_.clock->Wall()),
                 .trust = {settings.trust_keyset_id, settings.resolver_kid}})));
   }
+  TRY(TellDeclaredEgress(p_.admission->bounded->spec, settings, recorder()));
   for (const plan::Relaxation& relaxation : p_.plan->relaxations) {
     TRY(recorder().Emit(event::IsolationRelaxedEvent(ref(), relaxation.name, relaxation.asked_by, relaxation.why)));
   }
@@ -135,10 +146,12 @@ base::Result<> CellRun::CreateCell() {
   control_ = TRY_STEP("create", ControlSocket::Listen(*p_.live));
   auto streams = TRY_STEP("streams", MakeCellStreams(plan.terminal, host_uid_, host_gid_));
   streams_ = std::move(streams.ours);
+  if (plan.network) TRY(StartNetwork());
   auto created = p_.backend->Create({.plan = &plan,
                                      .streams = std::move(streams.cells),
                                      .host_uid = host_uid_,
                                      .host_gid = host_gid_,
+                                     .gate_channel = network_ ? network_->cell_channel() : -1,
                                      .ttl_deadline = ttl_at(),
                                      .on_anchor = [this](const backend::Anchor& anchor) { return NoteAnchor(anchor); }});
   if (!created) NoteLeftCgroups();
@@ -153,6 +166,18 @@ base::Result<> CellRun::CreateCell() {
   for (const plan::NotEnforced& lost : controls.not_enforced) {
     out_.not_enforced.push_back(fmt::format("{}: {}", lost.control, lost.why));
   }
+  return network_ ? network_->Attach(*cell_, told_.controls->leaf) : base::Result<>{};
+}
+
+base::Result<> CellRun::StartNetwork() {
+  network_ = TRY(NetworkSession::Start({.plan = p_.plan,
+                                        .spec = &p_.admission->document->spec,
+                                        .settings = &p_.request->settings,
+                                        .programs = p_.programs,
+                                        .recorder = &recorder(),
+                                        .clock = p_.clock,
+                                        .cell_uid = host_uid_,
+                                        .cell_gid = host_gid_}));
   return {};
 }
 
@@ -173,7 +198,12 @@ void CellRun::NoteLeftCgroups() {
 }
 
 base::Result<> CellRun::HandOverSecrets() {
-  secrets_ = TRY(SecretSession::Deliver(*p_.plan, p_.request->settings, IdentityOf(p_.admission->document->spec), recorder()));
+  const spec::CellSpec& spec = p_.admission->document->spec;
+  secrets_ = TRY(SecretSession::Deliver(*p_.plan, p_.request->settings, IdentityOf(spec), recorder()));
+  if (!network_) return {};
+  const std::uint64_t life = spec.identity && spec.identity->ttl_seconds ? *spec.identity->ttl_seconds : spec.lifetime.ttl_seconds;
+  const auto seconds = std::clamp<std::uint64_t>(life, 1, static_cast<std::uint64_t>(p_.plan->ttl.count()));
+  network_->ServeSecrets(secrets_, p_.clock->Boot() + std::chrono::seconds(seconds));
   return {};
 }
 
@@ -223,7 +253,11 @@ base::Result<> CellRun::Release() {
   released_at_ = p_.clock->Boot();
   has_run_ = true;
   if (p_.request->on_release) p_.request->on_release(cell_->workload_pid());
-  TRY_STEP("barrier", cell_->OpenBarrier(secrets_.environment()));
+  std::vector<std::string_view> environment = secrets_.environment();
+  if (network_) {
+    for (const std::string_view entry : network_->SecretEnvironment()) environment.push_back(entry);
+  }
+  TRY_STEP("barrier", cell_->OpenBarrier(environment));
   secrets_.WipeValues();
   std::optional<RawMode> raw;
   if (p_.plan->terminal) raw.emplace(p_.request->streams.in);
@@ -231,6 +265,7 @@ base::Result<> CellRun::Release() {
                        .log = &recorder().log(),
                        .plan = p_.plan,
                        .clock = p_.clock,
+                       .companion = network_.get(),
                        .limit_at = released_at_ + p_.plan->time_limit,
                        .ttl_at = ttl_at(),
                        .streams = std::move(streams_),
@@ -253,7 +288,7 @@ base::Result<> CellRun::OnExecuted() {
   const auto sets = CapabilitiesOf(cell_->workload_pid(), cell_->controls());
   // Every set is empty in a user namespace of the cell's own, so none of them holds in the initial one.
   TRY(recorder().Emit(event::ContainerSecurityEvent(ref(), sets, /*privileged=*/false)));
-  TRY(recorder().Emit(event::NetworkPolicyEvent(ref(), {})));
+  TRY(recorder().Emit(event::NetworkPolicyEvent(ref(), DeclaredEgress(p_.admission->bounded->spec))));
   event::Draft spawned = event::ProcessSpawnedEvent(ref(), p_.plan->argv[0], p_.plan->argv.size());
   spawned.observer = event::Observer::kInit;  // init's word: it saw the exec succeed
   told_.spawned = TRY(recorder().Emit(std::move(spawned)));

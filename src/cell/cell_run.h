@@ -11,6 +11,7 @@
 #include "cell/admission.h"
 #include "cell/evidence_session.h"
 #include "cell/exports/exporter.h"
+#include "cell/network/network_session.h"
 #include "cell/run.h"
 #include "cell/secrets.h"
 #include "cell/state/control_socket.h"
@@ -31,6 +32,7 @@ class CellRun {
     backend::Backend* backend = nullptr;
     EvidenceSession* evidence = nullptr;
     LiveEntry* live = nullptr;
+    const NetworkPrograms* programs = nullptr; // where the plan has a gate
     base::BootTime began{0};                   // the TTL counts from here
   };
   CellRun(Parts parts, RunOutcome outcome);
@@ -43,6 +45,7 @@ class CellRun {
   base::Result<> Start();
   base::Result<> OpenCoverage();
   base::Result<> DeclareScope();
+  base::Result<> StartNetwork();
   base::Result<> CreateCell();
   base::Result<> NoteAnchor(const backend::Anchor& anchor);
   void NoteLeftCgroups();
@@ -52,12 +55,14 @@ class CellRun {
   base::Result<> Release();
   base::Result<> OnExecuted();
   // The way out; none of these can fail.
+  void EndNetwork();
   void TellCompleted();
   void ExportArtefacts();
   void LookForHookFiles();
   void LookForSetIdFiles();
   void Destroy();
   void TellSummaries();
+  void TellHomeostasis(std::uint64_t declared_rules);
   void TellDestroyed();
   void TellBundle();
   void Seal();
@@ -76,6 +81,7 @@ class CellRun {
   std::uint32_t host_uid_ = 0, host_gid_ = 0;
   std::optional<ControlSocket> control_;
   CellStreams streams_;
+  std::unique_ptr<NetworkSession> network_;  // where the plan has a gate
   std::unique_ptr<backend::LiveCell> cell_;
   SecretSession secrets_;
   Ending ending_;

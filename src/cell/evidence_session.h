@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "cell/network/network_session.h"
 #include "cell/recorder.h"
 #include "cell/run_outcome.h"
 #include "cell/secrets.h"
@@ -25,6 +26,7 @@ struct EvidenceInputs {
   const StateDir* state = nullptr;       // not owned
   const base::Clock* clock = nullptr;    // not owned
   const Settings* settings = nullptr;    // not owned
+  const NetworkPrograms* programs = nullptr;  // not owned; those that are open act in this run
   event::CellRef cell;
   std::optional<std::string> document;   // exact bytes; absent: over the size limit
   std::optional<std::string> plan_json;  // absent: refused

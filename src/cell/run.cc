@@ -15,6 +15,7 @@
 #include "cell/cell_run.h"
 #include "cell/evidence_session.h"
 #include "cell/gc/collector.h"
+#include "cell/network/network_session.h"
 #include "cell/state/run_id.h"
 #include "crypto/random.h"
 #include "event/admission_events.h"
@@ -48,7 +49,12 @@ plan::Settings PlanSettings(const RunRequest& request, const std::string& run_id
           .caller_directory = request.caller_directory,
           .uid_base = s.uid_base,
           .export_dir = s.export_dir,
-          .stdin_open = request.stdin_open};
+          .stdin_open = request.stdin_open,
+          .network = {.resolve_egress = s.resolve_egress,
+                      .refresh = s.dns_refresh,
+                      .refresh_continuous = s.dns_refresh_continuous,
+                      .tick_interval_s = s.dns_tick_interval_s,
+                      .trust_anchors_path = s.dnssec_trust_anchors_path}};
 }
 
 // What the plan refuses is a refusal of the document where the document asks for what no cell may have, and of the
@@ -169,6 +175,7 @@ class OneRun {
     RefuseWhatCannotBePlanned();
     // Without a plan there is nothing to run and nothing that evidence could speak of.
     if (prepared_.admission.admitted() && !prepared_.planned) return std::move(out_);
+    if (auto opened = OpenPrograms(); !opened) return StartFailed(std::move(out_), "gate", std::move(opened).error());
     auto live = LiveEntry::Create(*request_.state, out_.run_id);
     if (!live) return StartFailed(std::move(out_), "state", std::move(live).error());
     if (auto noted = live->NoteRunDirectory(request_.state->path() + "/runs/" + out_.run_id); !noted) {
@@ -196,6 +203,12 @@ class OneRun {
     return static_cast<std::uint32_t>(bytes[0]) << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
   }
 
+  base::Result<> OpenPrograms() {
+    if (!prepared_.planned || !prepared_.plan.network) return {};
+    programs_ = TRY(NetworkPrograms::Open(*prepared_.plan.network));
+    return {};
+  }
+
   void RefuseWhatCannotBePlanned() {
     Admission& admission = prepared_.admission;
     if (!admission.admitted() || prepared_.planned) return;
@@ -221,6 +234,7 @@ class OneRun {
     EvidenceInputs in{.state = request_.state,
                       .clock = &clock_,
                       .settings = &request_.settings,
+                      .programs = &programs_,
                       .machine = ThisMachine()};
     if (admission.document) {
       in.cell = CellRefOf(*admission.document, out_.run_id);
@@ -269,6 +283,7 @@ class OneRun {
                     .backend = native.get(),
                     .evidence = &evidence,
                     .live = &live,
+                    .programs = &programs_,
                     .began = began_},
                    std::move(out_))
         .Execute();
@@ -278,6 +293,7 @@ class OneRun {
   const base::Clock& clock_;
   base::BootTime began_;
   Prepared prepared_;
+  NetworkPrograms programs_;
   RunOutcome out_;
   bool left_behind_ = false;
 };

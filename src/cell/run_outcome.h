@@ -45,6 +45,14 @@ struct ExportLine {
   std::uint64_t bytes = 0;
 };
 
+// One kind of refusal that the workload met, and how often.
+struct DenialLine {
+  std::string what, rule_ref, reason_code;
+  std::string words;  // the reason for a person
+  std::string hint;   // what would grant it; may be empty
+  std::uint64_t count = 0;
+};
+
 struct RunOutcome {
   std::string run_id, cell_id, backend = "native";
   Reason reason = Reason::kStartFailed;
@@ -58,7 +66,8 @@ struct RunOutcome {
   std::chrono::milliseconds duration{0};
   std::uint64_t cpu_usec = 0;
   std::optional<std::uint64_t> memory_peak_bytes, pids_peak;
-  std::uint64_t network_allowed = 0, network_denied = 0;
+  std::uint64_t network_allowed = 0, network_denied = 0;  // connections that were let through; refusals of any kind
+  std::vector<DenialLine> denials;  // most frequent first
   std::vector<ExportLine> exports;
   bool export_failed = false;    // the workload did its work, but an artefact could not be delivered
   bool output_lost = false;      // the caller's standard output or error refused a part of the workload's output

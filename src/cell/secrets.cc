@@ -12,6 +12,9 @@ namespace cell {
 namespace {
 
 constexpr std::string_view kReasonUnresolved = "unresolvable";
+constexpr std::string_view kRuntimeBroker = "runtimeBroker", kRuntimeLeased = "runtimeLeasedBroker";
+// A workload that asks in a loop must not fill the log.
+constexpr std::uint32_t kHandOversTold = 16, kDenialsTold = 100;
 
 base::Result<SecretValue> Assignment(const std::string& name, const SecretValue& value) {
   std::string text;
@@ -40,19 +43,67 @@ base::Result<SecretSession> SecretSession::Deliver(const plan::Plan& plan, const
       }
       return std::unexpected(std::move(delivered).error());
     }
-    const Recorded recorded = TRY(recorder.Emit(event::SecretDeliveredEvent(recorder.cell(), secret)));
-    session.records_.push_back({.secret = secret, .delivered = recorded.leaf});
+    session.records_.push_back({.secret = secret});
+    session.wanted_.push_back(wanted);
+    if (wanted.delivery == "env") TRY(session.TellDelivered(session.records_.back(), recorder));
     if (is_identity) TRY(recorder.Emit(event::IdentityMaterializedEvent(recorder.cell(), *identity)));
   }
-  for (const auto& [name, broker] : session.brokers_) broker->ForgetSources();
+  session.told_.resize(session.wanted_.size());
+  const bool leased = std::ranges::any_of(plan.secrets, [](const auto& s) { return s.delivery == kRuntimeLeased; });
+  if (!leased) {
+    for (const auto& [name, broker] : session.brokers_) broker->ForgetSources();
+  }
   return session;
 }
 
 base::Result<> SecretSession::DeliverOne(const plan::SecretPlan& wanted, const Settings& settings) {
   SecretBroker* broker = TRY(BrokerFor(wanted.broker, settings));
-  const SecretValue value = TRY_WITH("secret " + wanted.name, broker->Resolve(wanted.key, cell_id_, std::chrono::seconds{0}));
-  values_.push_back(TRY(Assignment(wanted.name, value)));
+  SecretValue value = TRY_WITH("secret " + wanted.name, broker->Resolve(wanted.key, cell_id_, std::chrono::seconds{0}));
+  kept_.emplace_back();
+  if (wanted.delivery == "env") {
+    values_.push_back(TRY(Assignment(wanted.name, value)));
+  } else if (wanted.delivery == kRuntimeBroker) {
+    kept_.back() = std::move(value);
+  }
   return {};
+}
+
+base::Result<> SecretSession::TellDelivered(SecretRecord& record, Recorder& recorder) {
+  const Recorded recorded = TRY(recorder.Emit(event::SecretDeliveredEvent(recorder.cell(), record.secret)));
+  if (!record.delivered) record.delivered = recorded.leaf;
+  return {};
+}
+
+base::Result<SecretValue> SecretSession::HandOver(std::uint32_t index, Recorder& recorder) {
+  if (index >= wanted_.size()) return base::Fail(base::ErrorKind::kNotFound, "unknown secret key");
+  const plan::SecretPlan& wanted = wanted_[index];
+  const auto resolve = [&]() -> base::Result<SecretValue> {
+    if (kept_[index]) return SecretValue::Copy(kept_[index]->view());
+    const auto known =
+        std::ranges::find_if(brokers_, [&](const auto& entry) { return entry.first == wanted.broker; });
+    if (wanted.delivery != kRuntimeLeased || known == brokers_.end()) {
+      return base::Fail(base::ErrorKind::kNotFound, "unknown secret key");
+    }
+    return known->second->Resolve(wanted.key, cell_id_, std::chrono::seconds{0});
+  };
+  auto value = resolve();
+  if (!value) {
+    TellDenied(index, kReasonUnresolved, recorder);
+    return value;
+  }
+  if (told_[index] < kHandOversTold) {
+    ++told_[index];
+    TRY(TellDelivered(records_[index], recorder));
+  }
+  return value;
+}
+
+void SecretSession::TellDenied(std::optional<std::uint32_t> index, std::string_view reason, Recorder& recorder) {
+  if (denials_told_ >= kDenialsTold) return;
+  ++denials_told_;
+  event::Secret secret{.name = "(unknown)", .broker = "-", .delivery = std::string(kRuntimeBroker)};
+  if (index && *index < records_.size()) secret = records_[*index].secret;
+  recorder.TryEmit(event::SecretDeniedEvent(recorder.cell(), secret, reason));
 }
 
 base::Result<SecretBroker*> SecretSession::BrokerFor(const std::string& name, const Settings& settings) {
@@ -70,7 +121,10 @@ std::vector<std::string_view> SecretSession::environment() const {
 
 void SecretSession::Revoke(Recorder& recorder) {
   WipeValues();
+  kept_.clear();
+  wanted_.clear();
   for (auto& [name, broker] : brokers_) {
+    broker->ForgetSources();
     const auto revoked = broker->RevokeForCell(cell_id_);
     const auto outcome = revoked && *revoked ? event::RevokeOutcome::kRevoked : event::RevokeOutcome::kNotRevocable;
     for (SecretRecord& record : records_) {

@@ -54,6 +54,13 @@ struct Settings {
   std::string export_dir;
   std::vector<std::string> command_line_relaxations;
 
+  // Network (documents.md §6.6)
+  bool resolve_egress = false, dns_refresh = false, dns_refresh_continuous = false;
+  std::uint32_t dns_tick_interval_s = 0;  // 0: by the document
+  std::string dnssec_trust_anchors_path;
+  bool l7_gate_observability = false;
+  bool per_flow_enforcement_events = false, per_flow_realtime = false;
+
   // Events
   std::string events_path;  // JSONL sink, empty: none
   EventsForm events_form = EventsForm::kPublished;

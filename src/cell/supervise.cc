@@ -43,6 +43,7 @@ class Supervisor {
   void OnEnd(const sandbox::WorkloadEnd& end);
   void OnMemory();
   void OnStop();
+  void OnCompanion();
   void CloseIdleStreams();
   // Asks the workload to end (SIGTERM, then SIGKILL after the grace period).
   void End(Reason reason);
@@ -120,6 +121,7 @@ milliseconds Supervisor::Wait() const {
   if (grace_at_ && !killed_) until = std::min(until, *grace_at_);
   if (drain_at_ != base::BootTime{0}) until = std::min(until, drain_at_);
   if (const auto due = o_.log->CheckpointDue()) until = std::min(until, *due);
+  if (o_.companion != nullptr) until = std::min(until, o_.companion->Deadline());
   const nanoseconds left = until - Now();
   // Past deadlines that lead to nothing more must not spin.
   return std::clamp(std::chrono::ceil<milliseconds>(left), ended_ || killed_ ? milliseconds{1} : milliseconds{0},
@@ -136,6 +138,7 @@ void Supervisor::Poll() {
   cell_slot_ = watch(ending_.cell_gone ? -1 : o_.cell->event_fd(), POLLIN);
   oom_slot_ = watch(decided_ ? -1 : o_.cell->oom_fd(), POLLIN | POLLPRI);
   stop_slot_ = watch(o_.stop_fd, POLLIN);
+  if (o_.companion != nullptr) o_.companion->Watch(polls_);
   if (!ended_) in_.Watch(polls_);
   out_.Watch(polls_);
   err_.Watch(polls_);
@@ -148,6 +151,7 @@ void Supervisor::Act() {
   if (polls_[signal_slot_].revents != 0) OnSignal();
   if (polls_[oom_slot_].revents != 0) OnMemory();
   if (polls_[stop_slot_].revents != 0) OnStop();
+  if (o_.companion != nullptr) OnCompanion();
   if (!ended_) in_.Act(polls_);
   out_.Act(polls_);
   err_.Act(polls_);
@@ -257,7 +261,18 @@ void Supervisor::OnMemory() {
 }
 
 void Supervisor::OnStop() {
-  if (o_.accept_stop && o_.accept_stop()) End(Reason::kRevoked);
+  if (!o_.accept_stop || !o_.accept_stop()) return;
+  // Authority ends now, not when the workload has.
+  if (o_.companion != nullptr) o_.companion->Revoke();
+  End(Reason::kRevoked);
+}
+
+void Supervisor::OnCompanion() {
+  o_.companion->Act(polls_);
+  const auto failure = o_.companion->failure();
+  if (!failure || ended_ || killed_) return;
+  if (ending_.message.empty()) ending_.message = *failure;
+  Kill(Reason::kGateFailed);
 }
 
 void Supervisor::CloseIdleStreams() {
@@ -289,6 +304,7 @@ void Supervisor::Kill(Reason reason) {
   Decide(reason);
   if (killed_) return;
   killed_ = true;
+  if (o_.companion != nullptr) o_.companion->Revoke();
   if (auto dead = o_.cell->Kill(kKillDeadline); !dead && ending_.message.empty()) ending_.message = dead.error().message;
   ending_.cell_gone = true;
 }

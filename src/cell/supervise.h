@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "cell/network/companion.h"
 #include "cell/run.h"
 #include "cell/run_outcome.h"
 #include "cell/streams/cell_streams.h"
@@ -24,6 +25,7 @@ struct SuperviseOptions {
   event::RunLog* log = nullptr;           // not owned; its checkpoints are written when due
   const plan::Plan* plan = nullptr;       // not owned
   const base::Clock* clock = nullptr;     // not owned
+  Companion* companion = nullptr;         // not owned; its failure ends the cell (gate_failed). May be null
   base::BootTime limit_at{0};             // the time limit, counted from the open barrier
   base::BootTime ttl_at{0};               // the TTL, counted from the start of the run
   CellStreams streams;

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a gate's records to events: ids, links between query, flow and close, order, counts. Trusts no text and no number.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "cell/network/denials.h"
+#include "cell/recorder.h"
+#include "cell/settings.h"
+#include "event/flow_events.h"
+#include "plan/network.h"
+#include "wire/gate_record.h"
+
+namespace cell {
+
+// Used by one thread.
+class GateEvents {
+ public:
+  struct Parts {
+    Recorder* recorder = nullptr;                // not owned, as all pointers here
+    const base::Clock* clock = nullptr;
+    const plan::NetworkPlan* network = nullptr;
+    const Settings* settings = nullptr;
+    std::string policy_digest;                   // canonical spec hash
+    std::vector<std::string> response_allowlist; // of the document, as written
+  };
+  explicit GateEvents(Parts parts) : p_(std::move(parts)) {}
+
+  // The record was decoded. What is no decision (kReady, kBeat, kFailing, kSecretDenied) is left to the caller.
+  void Take(const wire::GateRecord& record);
+  void AttachDenialFile(base::UniqueFd file) { file_ = DenialFile(std::move(file)); }
+  // A refusal that the kernel told, not the gate.
+  void AddDenial(const Denial& denial);
+
+  const DenialTally& denials() const { return tally_; }
+  const std::set<std::uint32_t>& rules_used() const { return rules_used_; }  // of authority.egressRules
+  std::uint64_t flows_allowed() const { return flows_allowed_; }
+  std::uint64_t flows_under_no_rule() const { return flows_under_no_rule_; }
+  std::uint64_t flows_open() const { return flows_open_; }
+  // Addresses that were dialled for allowed flows, for whoever compares with other counts.
+  const std::optional<wire::GateTotals>& totals() const { return totals_; }
+
+ private:
+  struct QueryInfo {
+    event::LinkedQuery linked;
+  };
+  struct HostState {
+    std::vector<std::string> targets;
+    std::string digest = "empty";
+    base::BootTime at{0};
+    std::uint64_t ttl_s = 0;
+  };
+
+  void TakeAlias(const wire::GateRecord& record);
+  void TakeQuery(const wire::GateRecord& record);
+  void TakeFlow(const wire::GateRecord& record);
+  void TakeClosed(const wire::GateRecord& record);
+  void TakeL7(const wire::GateRecord& record);
+  void TakeDnssec(const wire::GateRecord& record);
+  void TakeRebind(const wire::GateRecord& record);
+  void TakeTarget(const wire::GateRecord& record);
+  void TakeTargetsEnd(const wire::GateRecord& record);
+  void TellResolution(const wire::GateRecord& record, const std::vector<std::string>& targets);
+  void TellDrift(const wire::GateRecord& record, std::vector<std::string> targets);
+  void TakeSuppressed(const wire::GateRecord& record);
+  void Deny(const wire::GateRecord& record, const std::string& known_name);
+
+  event::DecisionTrust DnsTrust() const;
+  std::string ResolverId(std::uint8_t index) const;
+  // When it happened: as the gate says, never before what was told of this observer and never after now.
+  base::BootTime At(event::Observer observer, const wire::GateRecord& record);
+  std::string WallText(base::BootTime at) const;
+  std::optional<Recorded> Emit(event::Draft draft, base::BootTime at);
+  void RememberQuery(std::uint64_t id, event::LinkedQuery linked);
+  void RememberFlow(std::uint64_t id, std::string decision);
+
+  Parts p_;
+  DenialTally tally_;
+  DenialFile file_;
+  std::array<base::BootTime, event::kObserverCount> last_{};
+  std::unordered_map<std::uint64_t, event::LinkedQuery> queries_;
+  std::deque<std::uint64_t> query_order_;
+  std::unordered_map<std::uint64_t, std::string> flows_;  // id -> decisionId
+  std::deque<std::uint64_t> flow_order_;
+  std::uint64_t alias_of_ = 0;
+  std::vector<std::string> aliases_;
+  std::vector<std::string> targets_;       // of the resolution that is being told
+  std::map<std::string, HostState> hosts_;
+  std::map<std::string, std::string> dnssec_faults_;  // host -> status, since its last resolution
+  std::set<std::uint32_t> rules_used_;
+  std::uint64_t flows_allowed_ = 0, flows_under_no_rule_ = 0, flows_open_ = 0;
+  std::optional<wire::GateTotals> totals_;
+};
+
+}  // namespace cell

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// A cell's gate and what belongs to it, from before the cell to the last counter: starts, serves, watches, ends.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "backend/backend.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "cell/network/companion.h"
+#include "cell/network/dialler.h"
+#include "cell/network/gate_events.h"
+#include "cell/network/helper.h"
+#include "cell/network/secret_service.h"
+#include "cell/recorder.h"
+#include "cell/secrets.h"
+#include "cell/settings.h"
+#include "plan/plan.h"
+#include "spec/cell_document.h"
+
+namespace cell {
+
+// Descriptors of the programs that a plan's network needs; opened before the log, which names their digests.
+struct NetworkPrograms {
+  base::UniqueFd gate, upstream;  // upstream: only where the plan has one
+  static base::Result<NetworkPrograms> Open(const plan::NetworkPlan& network);
+};
+
+// Used by one thread.
+class NetworkSession final : public Companion {
+ public:
+  struct Options {
+    const plan::Plan* plan = nullptr;            // not owned, as all pointers here; plan->network is set
+    const spec::CellSpec* spec = nullptr;        // as admitted
+    const Settings* settings = nullptr;
+    const NetworkPrograms* programs = nullptr;
+    Recorder* recorder = nullptr;
+    const base::Clock* clock = nullptr;
+    std::uint32_t cell_uid = 0, cell_gid = 0;    // of the host
+  };
+  // Starts the gate (and the upstream): it waits for the cell's sockets. The error's step is "gate".
+  static base::Result<std::unique_ptr<NetworkSession>> Start(const Options& options);
+
+  // What the backend gives the cell's first process; close our copy when the cell stands.
+  int cell_channel() const { return cell_channel_.get(); }
+  void CloseCellChannel() { cell_channel_.Reset(); }
+  // The cell stands: takes what it passed out, and waits until the gate has locked itself and listens. `controls` is the
+  // leaf that findings cite.
+  base::Result<> Attach(backend::LiveCell& cell, event::LeafIndex controls);
+  // Variables by which a workload finds the secret socket; empty when none is delivered over it. Valid as long as this is.
+  std::vector<std::string_view> SecretEnvironment() const;
+  // Serves requests for secrets from now on; `secrets` outlives this.
+  void ServeSecrets(SecretSession& secrets, base::BootTime expires_at);
+
+  // Companion.
+  void Watch(std::vector<pollfd>& polls) override;
+  void Act(std::span<const pollfd> polls) override;
+  base::BootTime Deadline() const override;
+  std::optional<std::string> failure() const override { return failure_; }
+  void Revoke() override;
+
+  // Ends every flow, hears the gate's totals, ends the processes; once. Before `completed`.
+  void Finish();
+  const GateEvents& events() const { return *events_; }
+  const std::vector<event::LeafIndex>& contradictions() const { return contradictions_; }
+  std::uint64_t findings_agree() const { return findings_agree_; }
+
+ private:
+  explicit NetworkSession(const Options& options) : o_(options) {}
+  base::Result<> StartAll();
+  base::Result<> StartUpstream(base::UniqueFd gate_end);
+  void TakeRecord(const wire::GateRecord& record);
+  void Fail(std::string why);
+  void ServeHelper(Helper& helper);
+  void OnRefusedDial(const std::string& target, const char* why);
+  void Find(event::Verdict verdict, std::string_view rule, const std::string& text);
+
+  Options o_;
+  const plan::NetworkPlan& network() const { return *o_.plan->network; }
+  std::optional<Helper> gate_, upstream_;
+  std::optional<Dialler> gate_dials_, upstream_dials_;
+  std::optional<SecretService> secret_service_;
+  SecretSession* secrets_ = nullptr;
+  std::unique_ptr<GateEvents> events_;
+  base::UniqueFd cell_channel_;
+  std::vector<std::string> secret_environment_;
+  std::string token_;
+  std::optional<std::string> failure_;
+  bool ready_ = false, finished_ = false;
+  std::size_t first_slot_ = 0;
+  std::optional<event::LeafIndex> controls_;
+  std::uint64_t refused_dials_ = 0, findings_agree_ = 0;
+  std::vector<event::LeafIndex> contradictions_;
+};
+
+}  // namespace cell
