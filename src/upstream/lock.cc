@@ -14,9 +14,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <vector>
 
 #include "sys/file.h"
 #include "sys/process.h"
+#include "upstream/own_filter.h"
 #include "wire/gate_record.h"
 
 namespace upstream {
@@ -64,9 +66,17 @@ bool HasNoCapability() {
   return true;
 }
 
+base::Result<> Install(const void* program_bytes, std::size_t count) {
+  sock_fprog program{};
+  program.len = static_cast<unsigned short>(count);
+  program.filter = static_cast<sock_filter*>(const_cast<void*>(program_bytes));
+  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0) return {};
+  return base::FailOs(errno, "installing a filter of cellos-upstream: seccomp");
+}
+
 }  // namespace
 
-base::Result<std::uint32_t> Lock(wire::Bytes filter) {
+base::Result<std::uint32_t> Lock(wire::Bytes filter, Part part) {
   TRY(sys::ForbidTracing());
   for (const Limit& limit : kLimits) {
     rlimit now{};
@@ -78,12 +88,10 @@ base::Result<std::uint32_t> Lock(wire::Bytes filter) {
   std::uint32_t facts = 0;
   if (RootIsEmpty()) facts |= wire::kLockEmptyRoot;
   TRY(sys::Prctl(PR_SET_NO_NEW_PRIVS, 1));
-  sock_fprog program{};
-  program.len = static_cast<unsigned short>(filter.size / sizeof(sock_filter));
-  program.filter = reinterpret_cast<sock_filter*>(const_cast<std::uint8_t*>(filter.data));
-  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) {
-    return base::FailOs(errno, "installing the filter of cellos-upstream: seccomp");
-  }
+  // The own one first: it allows seccomp(2), which can only take more away; the plan's ends that.
+  const std::vector<sock_filter> own = OwnFilter(part);
+  TRY(Install(own.data(), own.size()));
+  TRY(Install(filter.data, filter.size / sizeof(sock_filter)));
   if (HasNoCapability()) facts |= wire::kLockNoCapabilities;
   if (const auto set = sys::Prctl(PR_GET_NO_NEW_PRIVS); set && *set == 1) facts |= wire::kLockNoNewPrivs;
   if (const auto mode = sys::Prctl(PR_GET_SECCOMP); mode && *mode == SECCOMP_MODE_FILTER) facts |= wire::kLockFilter;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 
@@ -16,6 +17,7 @@
 #include "upstream/config.h"
 #include "upstream/lock.h"
 #include "upstream/service.h"
+#include "upstream/validator_process.h"
 
 namespace upstream {
 namespace {
@@ -54,7 +56,10 @@ class Process final : private Handler {
 
  private:
   base::Result<> Read();
+  base::Result<> StartValidator();
   base::Result<> Build();
+  std::span<const wire::GateResolver> resolvers() const { return {config_.resolvers, config_.header->resolvers}; }
+  std::chrono::milliseconds upstream() const { return std::chrono::milliseconds(config_.header->limits.upstream_ms); }
   void OnReady(short what) override;  // the supervisor's end of the record socket
   void OnTimer() override;            // beats
   static std::chrono::milliseconds Beat() { return std::chrono::milliseconds(wire::kGateBeatMs); }
@@ -64,6 +69,8 @@ class Process final : private Handler {
   std::unique_ptr<Loop> loop_;
   std::optional<TlsContext> tls_;
   TrustAnchors anchors_ = IanaRoot();
+  ValidatorPart validator_part_;
+  std::optional<ValidatorClient> validators_;
   std::optional<SocketDialler> dialler_;
   std::unique_ptr<Service> service_;
   Watch supervisor_;
@@ -76,7 +83,10 @@ base::Result<> Process::Read() {
   if (const auto fault = wire::DecodeGateConfig(bytes, &config_); fault != wire::GateConfigFault::kNone) {
     return base::Fail(base::ErrorKind::kInvalid, "the configuration is malformed: fault " + std::to_string(static_cast<int>(fault)));
   }
-  if (IsRegular(kCertificatesFd)) {
+  const bool encrypted = std::ranges::any_of(resolvers(), [](const wire::GateResolver& resolver) {
+    return resolver.transport == wire::Transport::kDot || resolver.transport == wire::Transport::kDoh;
+  });
+  if (encrypted && IsRegular(kCertificatesFd)) {
     const std::string pem = TRY_WITH("reading the trusted authorities", sys::ReadAll(kCertificatesFd, kMaxCertificatesBytes));
     tls_.emplace(TRY(TlsContext::Create(pem)));
   }
@@ -84,22 +94,34 @@ base::Result<> Process::Read() {
     const std::string text = TRY_WITH("reading the trust anchors", sys::ReadAll(kAnchorsFd, kMaxAnchorsBytes));
     anchors_ = TRY(ParseTrustAnchors(text));
   }
-  for (const int fd : {kConfigFd, kCertificatesFd, kAnchorsFd}) ::close(fd);
+  // Their numbers stay taken: none that is opened later is mistaken for one of the start.
+  for (const int fd : {kConfigFd, kCertificatesFd, kAnchorsFd}) ::dup2(STDIN_FILENO, fd);
+  return {};
+}
+
+base::Result<> Process::StartValidator() {
+  const bool wanted = std::ranges::any_of(resolvers(), [](const wire::GateResolver& resolver) {
+    return resolver.via_upstream != 0 && resolver.dnssec != wire::DnssecMode::kOff;
+  });
+  if (!wanted) return {};
+  validator_part_ = TRY(StartValidatorPart(resolvers(), anchors_, kLookupFactor * upstream(), config_.filter));
   return {};
 }
 
 base::Result<> Process::Build() {
   loop_ = TRY(Loop::Create());
-  const std::span<const wire::GateResolver> resolvers(config_.resolvers, config_.header->resolvers);
-  dialler_.emplace(*loop_, kDialFd, resolvers, [this] { loop_->Stop(); });
-  const std::chrono::milliseconds upstream(config_.header->limits.upstream_ms);
+  dialler_.emplace(*loop_, kDialFd, resolvers(), [this] { loop_->Stop(); });
+  if (validator_part_.socket) {
+    validators_.emplace(*loop_, validator_part_.socket.get(), (kLookupFactor + 1) * upstream(), [this] { loop_->Stop(); });
+    TRY(validators_->Start());
+  }
   std::vector<std::unique_ptr<Resolver>> made;
-  for (std::uint32_t index = 0; index < resolvers.size(); ++index) {
+  for (std::uint32_t index = 0; index < resolvers().size(); ++index) {
     made.emplace_back();
-    if (resolvers[index].via_upstream == 0) continue;
-    made.back() = TRY_WITH(std::string("resolver ") + resolvers[index].id,
-                           Resolver::Create(*loop_, *dialler_, index, resolvers[index], tls_ ? &*tls_ : nullptr, anchors_,
-                                            upstream));
+    if (resolvers()[index].via_upstream == 0) continue;
+    made.back() = TRY_WITH(std::string("resolver ") + resolvers()[index].id,
+                           Resolver::Create(*loop_, *dialler_, index, resolvers()[index], tls_ ? &*tls_ : nullptr,
+                                            validators_ ? &*validators_ : nullptr, upstream()));
   }
   service_ = std::make_unique<Service>(*loop_, kGateFd, std::move(made), [this] { loop_->Stop(); });
   TRY(dialler_->Start());
@@ -123,8 +145,11 @@ void Process::OnTimer() {
 base::Result<> Process::Run() {
   ::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes with write(2)
   TRY(Read());
+  // Before anything of this part exists that the other one must not have.
+  TRY(StartValidator());
   TRY(Build());
-  const std::uint32_t facts = TRY(Lock(config_.filter));
+  std::uint32_t facts = TRY(Lock(config_.filter, Part::kRelay));
+  if (validator_part_.socket) facts &= validator_part_.facts;
   Send(RecordOf(wire::GateRecordKind::kReady, facts));
   return loop_->Run();
 }

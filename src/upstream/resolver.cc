@@ -57,12 +57,13 @@ void ClearAd(std::string& message) { message[3] = static_cast<char>(message[3] &
 
 base::Result<std::unique_ptr<Resolver>> Resolver::Create(Loop& loop, Dialler& dialler, std::uint32_t index,
                                                          const wire::GateResolver& resolver, const TlsContext* tls,
-                                                         const TrustAnchors& anchors, std::chrono::milliseconds upstream) {
+                                                         ValidatorClient* validators, std::chrono::milliseconds upstream) {
   std::unique_ptr<Resolver> made(new Resolver(loop, resolver.dnssec));
   const ExchangeLimits limits{.exchange = upstream, .connect = kConnectFactor * upstream, .idle = kIdleClose};
   made->exchanger_ = TRY(MakeExchanger(loop, dialler, index, resolver, tls, limits));
   if (resolver.dnssec != wire::DnssecMode::kOff) {
-    made->validator_ = TRY(MakeValidator(loop, *made->exchanger_, anchors, kLookupFactor * upstream));
+    if (validators == nullptr) return base::Fail(base::ErrorKind::kInternal, "a validated resolver without a validator");
+    made->validator_ = validators->Attach(index, *made->exchanger_);
   }
   return made;
 }

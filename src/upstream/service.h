@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -16,8 +17,8 @@
 #include "upstream/exchanger.h"
 #include "upstream/loop.h"
 #include "upstream/tls.h"
-#include "upstream/trust_anchors.h"
 #include "upstream/validator.h"
+#include "upstream/validator_link.h"
 #include "wire/gate_config.h"
 #include "wire/gate_record.h"
 
@@ -33,10 +34,10 @@ struct Outcome {
 // One resolver of the plan with everything that its transport and its DNSSEC mode need.
 class Resolver {
  public:
-  // `tls` null: none is DoT or DoH. Both outlive it.
+  // `tls` null: none is DoT or DoH; `validators` null: none is validated. Both outlive it.
   static base::Result<std::unique_ptr<Resolver>> Create(Loop& loop, Dialler& dialler, std::uint32_t index,
                                                         const wire::GateResolver& resolver, const TlsContext* tls,
-                                                        const TrustAnchors& anchors, std::chrono::milliseconds upstream);
+                                                        ValidatorClient* validators, std::chrono::milliseconds upstream);
   using Answer = std::function<void(Outcome)>;
   // dns.md §5: off: the resolver's bytes, kAnswered. Else A, AAAA, CNAME, MX, TXT, SVCB and HTTPS are validated, and the answer
   // is the validator's; for other types kUnsupportedType, with the resolver's bytes but AD in best-effort mode, without
