@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// DNS messages: any bytes are a question or are not; any bytes are an answer to the question they hold or are not; what is
-// relayed of an answer is an answer again, shows no refused address and credits the same ones.
+// DNS messages: any bytes are a question, or an answer to the question they hold, or neither; what is relayed of an
+// answer is an answer again, shows no refused address and credits the same ones.
 #include <stdlib.h>
 #include <string.h>
 

@@ -72,7 +72,8 @@ class Walk {
       const std::uint32_t minimum = Read32(answer_.message, record.end() - 4);
       life = std::min(life, (minimum & 0x80000000u) != 0 ? 0 : minimum);
     }
-    const bool conclusive = answer_.rcode == kRcodeNoError ? answered || proven : answer_.rcode == kRcodeNxdomain && proven;
+    const bool conclusive = answer_.rcode == kRcodeNoError ? answered || proven
+                                                           : answer_.rcode == kRcodeNxdomain && proven;
     return conclusive && life != kNoTtl ? life : 0;
   }
 
@@ -109,7 +110,8 @@ class Walk {
     for (const Record& record : answer_.records) {
       if (!IsLink(record) || record.type != kTypeDname) continue;
       Name owner, target;
-      if (ReadName(answer_.message, record.start, &owner) == 0 || owner == end_ || !IsBelowOrEqual(end_, owner)) continue;
+      if (ReadName(answer_.message, record.start, &owner) == 0) continue;
+      if (owner == end_ || !IsBelowOrEqual(end_, owner)) continue;
       if (ReadName(answer_.message, record.data, &target) == 0) continue;
       if (!ReplaceSuffix(end_, owner, target, next)) *next = asked_;  // too long: no name at all
       *ttl = Ttl(record);

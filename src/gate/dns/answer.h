@@ -28,7 +28,7 @@ class AnswerPolicy {
  public:
   // An address of any record of the message; kDeniedAddressClass when it may not be shown.
   virtual Refusal WhyRefused(const base::IpAddress& address) const = 0;
-  // A CNAME or DNAME leads here; false: the whole answer is kDeniedCnameChain. `name` may be empty (no text stands for it).
+  // A CNAME or DNAME leads here; false: the whole answer is kDeniedCnameChain. `name` may be empty: no text.
   virtual bool MayLeadTo(std::string_view name) const = 0;
 
  protected:

@@ -146,7 +146,7 @@ class Relay {
 
  private:
   enum class Fate : std::uint8_t { kStays, kGoes, kRewritten };
-  using SetKey = std::uint64_t;  // owner's hash, type: of a set that changes. A collision costs one signature
+  using SetKey = std::uint64_t;  // owner's hash, type: of a set that changes; a collision costs one signature
 
   static SetKey KeyOf(const Record& record, std::uint16_t type) { return SetKey{record.owner_hash} << 16 | type; }
 
@@ -184,7 +184,7 @@ class Relay {
 
   void Change(std::uint32_t position, Fate fate) {
     const Record& record = answer_.records[position];
-    if (fates_[position] != Fate::kGoes) fates_[position] = fate;
+    fates_[position] = fate;
     changed_sets_.push_back(KeyOf(record, record.type));
   }
 
@@ -200,7 +200,8 @@ class Relay {
 
   bool Changes() {
     if (!judgement_.unreadable.empty()) return true;
-    if (std::ranges::any_of(judgement_.targets, [](const Target& target) { return target.refusal.refused(); })) return true;
+    const auto refused = [](const Target& target) { return target.refusal.refused(); };
+    if (std::ranges::any_of(judgement_.targets, refused)) return true;
     return std::ranges::any_of(answer_.records, [this](const Record& record) {
       return (!options_.keep_ech && HasEch(record)) || (options_.dnssec_added && AddedForUs(record));
     });

@@ -218,6 +218,9 @@ TEST_F(DnsJudge, ADnameIsFollowedWithAndWithoutItsCname) {
                             .Cname("@", "a.test", 20)
                             .A("a.test", "192.0.2.1");
   EXPECT_THAT(Run(whole).Credited(), ::testing::ElementsAre("192.0.2.1 20"));
+  const Message at_its_owner =
+      Start().Add(Section::kAnswer, "@", kTypeDname, 30, WireName("test")).A("@", "192.0.2.1");
+  EXPECT_THAT(Run(at_its_owner).Credited(), ::testing::ElementsAre("192.0.2.1 60")) << "it moves what is below it";
   const std::string l63(63, 'a');
   const Message too_long = Start().Add(Section::kAnswer, "example", kTypeDname, 30,
                                        WireName(l63 + "." + l63 + "." + l63 + "." + std::string(60, 'b')));
@@ -269,11 +272,22 @@ TEST_F(DnsJudge, ServiceRecordsLoseEchAndRefusedHints) {
   EXPECT_FALSE(Run(Start(kTypeHttps).Add(Section::kAnswer, "@", kTypeHttps, 60, before), kTypeHttps).relayed->changed);
 }
 
+TEST_F(DnsJudge, EchAloneIsReasonEnoughToRewrite) {
+  const Outcome outcome = Run(Start(kTypeHttps, 0x81a0).Add(Section::kAnswer, "@", kTypeHttps, 60,
+                                                            Hex("000100" "0003000201bb" "00050002beef")),
+                              kTypeHttps);
+  EXPECT_EQ(ToHex(outcome.reply), ToHex(Start(kTypeHttps).Add(Section::kAnswer, "@", kTypeHttps, 60,
+                                                              Hex("000100" "0003000201bb")).bytes));
+  EXPECT_TRUE(outcome.relayed->changed);
+}
+
 TEST_F(DnsJudge, AServiceOfAnotherTargetGainsNothing) {
   const Octets elsewhere = Joined({U16(1), WireName("b.example"), Hex("00040004c0000201")});
-  EXPECT_TRUE(Run(Start(kTypeHttps).Add(Section::kAnswer, "@", kTypeHttps, 60, elsewhere), kTypeHttps).Credited().empty());
   const Octets alias = Hex("000000" "00040004c0000201");
-  EXPECT_TRUE(Run(Start(kTypeHttps).Add(Section::kAnswer, "@", kTypeHttps, 60, alias), kTypeHttps).Credited().empty());
+  for (const Octets& data : {elsewhere, alias}) {
+    const Message reply = Start(kTypeHttps).Add(Section::kAnswer, "@", kTypeHttps, 60, data);
+    EXPECT_TRUE(Run(reply, kTypeHttps).Credited().empty());
+  }
 }
 
 TEST_F(DnsJudge, ServiceRecordsThatDoNotParseGo) {

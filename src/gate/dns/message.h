@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// DNS messages as views: a client's question, an upstream's answer. Total over any bytes, without allocation per message.
+// DNS messages as views: a client's question, an upstream's answer. Total; no allocation per message.
 #pragma once
 
 #include <cstddef>
