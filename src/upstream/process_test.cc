@@ -4,8 +4,6 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -20,7 +18,6 @@
 
 #include <array>
 #include <atomic>
-#include <cstddef>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -28,6 +25,7 @@
 #include <tuple>
 #include <vector>
 
+#include "plan/gate_filter.h"
 #include "sys/file.h"
 #include "sys/socket.h"
 #include "upstream/config.h"
@@ -42,12 +40,6 @@ namespace upstream {
 namespace {
 
 using wire::UpstreamOutcome;
-
-// The plan's filter in these tests allows everything: the program's own tables are what is tried.
-std::string PlanFilter() {
-  const sock_filter program[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
-  return {reinterpret_cast<const char*>(program), sizeof(program)};
-}
 
 wire::GateResolver LoopbackResolver(wire::Transport transport, wire::DnssecMode dnssec, std::uint16_t port) {
   wire::GateResolver resolver{};
@@ -172,7 +164,7 @@ class ZoneServer {
 class Program : public testing::Test {
  protected:
   void Start(const std::vector<wire::GateResolver>& resolvers, const std::string& authorities, const std::string& anchors,
-             const std::string& filter = PlanFilter()) {
+             const std::string& filter = plan::UpstreamFilter()) {
     ports_.clear();
     for (const auto& resolver : resolvers) ports_.push_back(resolver.port);
     const base::UniqueFd config = File(Config(resolvers, filter)), certificates = File(authorities), anchor_file = File(anchors);
@@ -273,7 +265,7 @@ class Program : public testing::Test {
   std::uint64_t next_ = 1;
 };
 
-TEST_F(Program, LocksItselfAndAnswersOverDotAndDohWithValidationInNothingButItsListedCalls) {
+TEST_F(Program, LocksItselfAndAnswersOverDotAndDohWithValidationUnderBothFilters) {
   const SignedZone zone;
   const auto serve = [&zone](const std::string& query) { return zone.Reply(query); };
   TlsServer dot({.speaks = Speaks::kDot}, serve), doh({.speaks = Speaks::kDoh}, serve);
