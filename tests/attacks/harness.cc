@@ -174,7 +174,7 @@ bool Finished::Logged(std::string_view type, const Words& parts) const {
   return false;
 }
 
-Attack::Attack() {
+CellTest::CellTest(As who) : who_(who) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);  // what a cell leaves behind becomes our child
   char name[] = "/tmp/cellos-attack-XXXXXX";
   top_ = ::mkdtemp(name);
@@ -187,16 +187,16 @@ Attack::Attack() {
   for (const char* path : {"/probe", "/probe/attack_probe"}) Own(top_ + path);
 }
 
-Attack::~Attack() {
+CellTest::~CellTest() {
   std::error_code error;
   fs::remove_all(top_, error);
 }
 
-void Attack::Own(const std::string& path) const {
-  if (GetParam() == As::kUser && ::lchown(path.c_str(), kOrdinaryUser, kOrdinaryUser) != 0) ADD_FAILURE() << path;
+void CellTest::Own(const std::string& path) const {
+  if (who_ == As::kUser && ::lchown(path.c_str(), kOrdinaryUser, kOrdinaryUser) != 0) ADD_FAILURE() << path;
 }
 
-std::string Attack::OwnDirectory(const std::string& name) const {
+std::string CellTest::OwnDirectory(const std::string& name) const {
   const std::string path = top_ + "/" + name;
   fs::create_directory(path);
   fs::permissions(path, static_cast<fs::perms>(0755));
@@ -204,7 +204,7 @@ std::string Attack::OwnDirectory(const std::string& name) const {
   return path;
 }
 
-std::string Attack::Write(const std::string& name, std::string_view text) const {
+std::string CellTest::Write(const std::string& name, std::string_view text) const {
   const std::string path = name.starts_with('/') ? name : top_ + "/" + name;
   std::ofstream(path, std::ios::binary) << text;
   fs::permissions(path, static_cast<fs::perms>(0644));
@@ -212,16 +212,16 @@ std::string Attack::Write(const std::string& name, std::string_view text) const 
   return path;
 }
 
-std::string Attack::Read(const std::string& path) const { return ReadWhole(path); }
+std::string CellTest::Read(const std::string& path) const { return ReadWhole(path); }
 
-Words Attack::Runs() const {
+Words CellTest::Runs() const {
   Words runs;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(State() + "/runs", error)) runs.push_back(entry.path());
   return runs;
 }
 
-pid_t Attack::Spawn(const Words& words, const How& how) {
+pid_t CellTest::Spawn(const Words& words, const How& how) {
   std::ofstream(top_ + "/in", std::ios::binary) << how.input;
   const int in = ::open((top_ + "/in").c_str(), O_RDONLY | O_CLOEXEC);
   const int out = ::open((top_ + "/out").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -232,7 +232,7 @@ pid_t Attack::Spawn(const Words& words, const How& how) {
     ::dup2(out, 1);
     ::dup2(how.err >= 0 ? how.err : err, 2);
     if (::chdir(top_.c_str()) != 0) ::_exit(97);
-    if (GetParam() == As::kUser &&
+    if (who_ == As::kUser &&
         (::setgroups(0, nullptr) != 0 || ::setresgid(kOrdinaryUser, kOrdinaryUser, kOrdinaryUser) != 0 ||
          ::setresuid(kOrdinaryUser, kOrdinaryUser, kOrdinaryUser) != 0)) {
       ::_exit(98);
@@ -244,14 +244,14 @@ pid_t Attack::Spawn(const Words& words, const How& how) {
     std::vector<char*> argv = {const_cast<char*>("cellos")};
     for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
     argv.push_back(nullptr);
-    ::execv(CELLOS_BIN_DIR "/cellos", argv.data());
+    ::execv(program_.c_str(), argv.data());
     ::_exit(99);
   }
   for (const int fd : {in, out, err}) ::close(fd);
   return child;
 }
 
-Finished Attack::Collect(pid_t child, const How& how, steady_clock::time_point began) {
+Finished CellTest::Collect(pid_t child, const How& how, steady_clock::time_point began) {
   int status = 0;
   pid_t ended = 0;
   while ((ended = ::waitpid(child, &status, WNOHANG)) == 0 && steady_clock::now() < began + how.deadline) {
@@ -271,12 +271,12 @@ Finished Attack::Collect(pid_t child, const How& how, steady_clock::time_point b
   return finished;
 }
 
-Finished Attack::Cellos(const Words& words, const How& how) {
+Finished CellTest::Cellos(const Words& words, const How& how) {
   const auto began = steady_clock::now();
   return Collect(Spawn(words, how), how, began);
 }
 
-Started Attack::Start(const Words& command, const How& how) {
+Started CellTest::Start(const Words& command, const How& how) {
   Started started{.id = "atk" + std::to_string(::getpid()) + "x" + std::to_string(++next_),
                   .began = steady_clock::now()};
   Words words = {"run", "--json"};
@@ -291,7 +291,7 @@ Started Attack::Start(const Words& command, const How& how) {
   return started;
 }
 
-Finished Attack::Wait(const Started& started, const How& how) {
+Finished CellTest::Wait(const Started& started, const How& how) {
   Finished finished = Collect(started.pid, how, started.began);
   const auto json = finished.out.rfind("{\"runId\":");
   if (json != finished.out.npos) {
@@ -308,17 +308,17 @@ Finished Attack::Wait(const Started& started, const How& how) {
   return finished;
 }
 
-Finished Attack::Run(const Words& command, const How& how) { return Wait(Start(command, how), how); }
+Finished CellTest::Run(const Words& command, const How& how) { return Wait(Start(command, how), how); }
 
-Words Attack::ProbeGrants() const { return {"--ro", top_ + "/probe:/attack", "--rw", Rw() + ":/attack-rw"}; }
+Words CellTest::ProbeGrants() const { return {"--ro", top_ + "/probe:/attack", "--rw", Rw() + ":/attack-rw"}; }
 
-Words Attack::ProbeCommand(const Words& what) const {
+Words CellTest::ProbeCommand(const Words& what) const {
   Words command = {"/attack/attack_probe", NamespaceInode("mnt"), NamespaceInode("pid"), NamespaceInode("net")};
   command.insert(command.end(), what.begin(), what.end());
   return command;
 }
 
-Finished Attack::Probe(const Words& what, How how) {
+Finished CellTest::Probe(const Words& what, How how) {
   const Words grants = ProbeGrants();
   how.options.insert(how.options.end(), grants.begin(), grants.end());
   Finished finished = Run(ProbeCommand(what), how);
@@ -326,7 +326,7 @@ Finished Attack::Probe(const Words& what, How how) {
   return finished;
 }
 
-bool Attack::WaitForOutput(std::string_view text) const {
+bool CellTest::WaitForOutput(std::string_view text) const {
   for (int i = 0; i < 10000; ++i) {
     if (ReadWhole(top_ + "/out").find(text) != std::string::npos) return true;
     std::this_thread::sleep_for(milliseconds(2));
@@ -334,9 +334,9 @@ bool Attack::WaitForOutput(std::string_view text) const {
   return false;
 }
 
-std::vector<pid_t> Attack::Descendants() const { return Below(::getpid()); }
+std::vector<pid_t> CellTest::Descendants() const { return Below(::getpid()); }
 
-std::string Attack::LeftOvers(std::string_view id, std::string_view log, milliseconds patience) const {
+std::string CellTest::LeftOvers(std::string_view id, std::string_view log, milliseconds patience) const {
   std::string left;
   // A killed process takes its moment to go.
   for (const auto end = steady_clock::now() + patience;;) {
@@ -356,7 +356,7 @@ std::string Attack::LeftOvers(std::string_view id, std::string_view log, millise
   }
 }
 
-Words Attack::Holding(std::string_view canary) const {
+Words CellTest::Holding(std::string_view canary) const {
   Words holding;
   if (HoldsAny(ReadWhole(top_ + "/streams"), canary)) holding.push_back(top_ + "/streams");
   for (const auto& entry : fs::recursive_directory_iterator(State())) {

@@ -62,10 +62,11 @@ struct Started {
   std::chrono::steady_clock::time_point began;
 };
 
-class Attack : public testing::TestWithParam<As> {
+// Cells that are started by `who`.
+class CellTest : public testing::Test {
  protected:
-  Attack();
-  ~Attack() override;
+  explicit CellTest(As who);
+  ~CellTest() override;
 
   // `cellos run --json … -- command`, whole.
   Finished Run(const Words& command, const How& how = {});
@@ -87,6 +88,9 @@ class Attack : public testing::TestWithParam<As> {
                         std::chrono::milliseconds patience = std::chrono::milliseconds(3000)) const;
   std::vector<pid_t> Descendants() const;  // of cellos, the cell's processes among them
 
+  As who() const { return who_; }
+  // The program that is started as cellos from now on.
+  void UseProgram(const std::string& path) { program_ = path; }
   const std::string& top() const { return top_; }
   std::string State() const { return top_ + "/state"; }
   // A directory that belongs to whoever starts the cell.
@@ -103,8 +107,15 @@ class Attack : public testing::TestWithParam<As> {
   pid_t Spawn(const Words& words, const How& how);
   Finished Collect(pid_t child, const How& how, std::chrono::steady_clock::time_point began);
 
+  const As who_;
   std::string top_;
+  std::string program_ = CELLOS_BIN_DIR "/cellos";
   int next_ = 0;
+};
+
+class Attack : public CellTest, public testing::WithParamInterface<As> {
+ protected:
+  Attack() : CellTest(GetParam()) {}
 };
 
 // What the probe said, by name of the attempt.

@@ -166,6 +166,8 @@ namespace {
 
 constexpr unsigned kDeadlineSeconds = 45;
 constexpr int kAtOnce = 8;
+// Between the starts of two lines: denials that come faster are summed up by the gate instead of told one by one.
+constexpr int kPaceMs = 65;
 
 struct Verb {
   const char* name;
@@ -207,6 +209,8 @@ class Lines {
  public:
   void Start(const Words& words) {
     while (running_.size() >= kAtOnce) WaitForOne();
+    if (const long long early = last_ + kPaceMs - NowMs(); early > 0) poll(nullptr, 0, static_cast<int>(early));
+    last_ = NowMs();
     const int child = fork();
     if (child == 0) RunLine(words);
     running_[child] = words.empty() ? "?" : words[0];
@@ -226,6 +230,7 @@ class Lines {
     running_.erase(line);
   }
   std::map<int, std::string> running_;
+  long long last_ = 0;
 };
 
 int Main(int argc, char** argv) {

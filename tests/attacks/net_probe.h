@@ -4,7 +4,7 @@
 // `net_probe MNT PID NET LINE…`, the inodes as attack_probe takes them. A line is "NAME VERB WORDS…", or
 // "@FILE" for the lines of a file; every line runs in
 // a process of its own under a deadline and prints "NAME VERDICT", the verdict without white space. Lines run eight at a
-// time; the line "--" waits until those before it are done, "-- MS" pauses then too.
+// time, started fifteen a second; the line "--" waits until those before it are done, "-- MS" pauses then too.
 //
 // Verdicts of streams are parts joined by '+': an errno of connect; data:…, alert:N, serverhello, HTTP statuses; then how
 // it ended: reset, closed, silence.

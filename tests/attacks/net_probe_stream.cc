@@ -63,7 +63,7 @@ std::string Tcp(const Words& words) {
   if (fd < 0) return why;
   const Got got = ReadFor(fd, Number(words, "wait", 3000), static_cast<std::size_t>(Number(words, "want", 65536)));
   close(fd);
-  return Joined(got.bytes.empty() ? "" : "data:" + Shown(got.bytes), got.end);
+  return Joined(got.bytes.empty() ? "" : "data:" + Shown(got.bytes, static_cast<std::size_t>(Number(words, "shown", 120))), got.end);
 }
 
 // ------------------------------------------------------------------------------------------------ HTTP
