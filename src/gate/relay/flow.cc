@@ -111,6 +111,8 @@ bool Flow::Peek() {
       inspector_->FromClient({relay_.scratch_.data(), static_cast<std::size_t>(got)}, &output);
     }
     if (!Use(output)) return false;
+    // A first stream of h2c that is refused, and maybe no other: told at once. What does not fit waits for the rest.
+    if (phase_ == Phase::kPeeking && !to_client_.held().empty()) (void)to_client_.Write(client_.get());
   }
   return phase_ != Phase::kFree;
 }

@@ -191,6 +191,21 @@ TEST_F(RelayTest, AStreamToAForeignAuthorityNeverReachesTheServer) {  // TL-15
   EXPECT_EQ(reporter.Of(GateRecordKind::kL7).at(1).stream, 3u);
 }
 
+TEST_F(RelayTest, ARefusedFirstStreamIsToldAtOnceAndTheNextOneJudged) {
+  using namespace l7::test;
+  config.Allow("b.example", 80, FlowProtocol::kHttp);
+  Answer("b.example", "93.184.216.35");
+  Destination("93.184.216.35", 80);
+  Start();
+  Peer client = Connect();
+  client.Send(kStart + Request(1, "evil.example"));
+  EXPECT_TRUE(ReadSome(client, 100).ends_with(Reset(1)));
+  client.Send(Request(3, "b.example"));
+  auto server = Accept();
+  ASSERT_TRUE(server);
+  EXPECT_TRUE(ReadSome(*server, 24).starts_with("PRI * HTTP/2.0"));
+}
+
 TEST_F(RelayTest, MegabytesArriveWholeBothWaysAtOnceAndAreCountedExactly) {
   config.Allow("192.0.2.1", 22, FlowProtocol::kTcp);
   Destination("192.0.2.1", 22);
