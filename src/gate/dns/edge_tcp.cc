@@ -40,6 +40,7 @@ TcpEdge::~TcpEdge() {
   if (listener4_ >= 0) loop_.Unwatch(listener4_);
   if (listener6_ >= 0) loop_.Unwatch(listener6_);
   loop_.Cancel(sweep_);
+  loop_.Cancel(resume_);
 }
 
 base::Result<> TcpEdge::Start() {
@@ -60,8 +61,9 @@ void TcpEdge::AcceptAll(int listener, bool v6) {
   for (int i = 0; i < kAcceptsPerRound; ++i) {
     base::IpEndpoint peer, local;
     const long accepted = sys::AcceptInet(listener, &peer);
-    if (accepted == -ECONNABORTED) continue;
-    if (accepted < 0) return;
+    if (accepted == -ECONNABORTED || accepted == -EINTR) continue;
+    if (accepted == -EAGAIN) return;
+    if (accepted < 0) return Pause(listener);
     base::UniqueFd fd(static_cast<int>(accepted));
     Asker asker;
     asker.transport = EdgeTransport::kTcp;
@@ -77,6 +79,17 @@ void TcpEdge::AcceptAll(int listener, bool v6) {
     }
     Admit(std::move(fd), asker);
   }
+}
+
+// No descriptor or no memory: what waits at the listener would wake the loop again and again.
+void TcpEdge::Pause(int listener) {
+  (void)MakeRoom();
+  loop_.Unwatch(listener);
+  loop_.Cancel(resume_);
+  resume_ = loop_.At(loop_.Now() + kSweepEvery, [this] {
+    resume_ = 0;
+    if (!Start()) loop_.Stop();  // unheard, the cell would wait for ever
+  });
 }
 
 // Ends the client that has been idle longest; false when every client is owed something.

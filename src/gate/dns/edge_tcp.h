@@ -66,6 +66,7 @@ class TcpEdge final : public Loop::Watcher {
   };
   void OnReady(int fd, std::uint32_t events) override;
   void AcceptAll(int listener, bool v6);
+  void Pause(int listener);
   bool MakeRoom();
   void Admit(base::UniqueFd fd, const Asker& asker);
   void Read(std::uint32_t slot);
@@ -89,7 +90,7 @@ class TcpEdge final : public Loop::Watcher {
   std::vector<std::uint32_t> free_, dirty_;
   std::vector<std::uint8_t> scratch_;
   std::size_t live_ = 0;
-  Loop::TimerId sweep_ = 0;
+  Loop::TimerId sweep_ = 0, resume_ = 0;
 };
 
 }  // namespace gate::dns

@@ -3,6 +3,7 @@
 #include "gate/dns/edge_tcp.h"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 
 #include "gate/dns/proxy_fixture.h"
 
@@ -156,6 +157,25 @@ TEST_F(EdgeTcpTest, ClientThatReadsNothingIsHeldBackAndThenEnded) {
     const ssize_t count = ::recv(client.fd.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     return count == 0 || (count < 0 && errno == ECONNRESET);
   }, 5000));
+}
+
+TEST_F(EdgeTcpTest, WithoutDescriptorsTheListenerRestsAndComesBack) {
+  Start();
+  StreamClient client = TcpClient();
+  client.Send(Query("ok.example").bytes);
+  rlimit before;
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const base::UniqueFd next(::dup(0));
+  const rlimit none{static_cast<rlim_t>(next.get()), before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  Step();
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_TRUE(loop->Round(100ms));
+  EXPECT_GE(std::chrono::steady_clock::now() - start, 90ms) << "nothing wakes the loop";
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  Advance(300ms);
+  Octets answer;
+  EXPECT_TRUE(PumpUntil([&] { client.Poll(); return client.Take(&answer); }, 300));
 }
 
 TEST_F(EdgeTcpTest, HalfClosedClientStillGetsWhatItIsOwed) {

@@ -85,7 +85,7 @@ void Proxy::Core::ReportDnssec(const Question& question, const Outcome& outcome)
 
 void Proxy::Core::Answered(const Job& job, const Outcome& outcome) {
   JudgeAnswer(*outcome.answer, job.question, policy_, &judgement_);
-  if (!judgement_.chain.refused()) JudgeTargets(job.question.name(), &judgement_.targets);
+  if (!judgement_.chain.refused()) JudgeTargets(job.question.name(), outcome.resolver, &judgement_.targets);
   const std::optional<Relayed> relayed = RelayAnswer(*outcome.answer, job.question, judgement_,
                                                      {.dnssec_added = outcome.dnssec_added}, &served_.message);
   if (!relayed) {
@@ -180,7 +180,7 @@ void Proxy::Core::CreditTarget(std::string_view name, const Target& target) {
 }
 
 // Of what the classes let through: how many, and which, a name may show over the run.
-void Proxy::Core::JudgeTargets(std::string_view name, std::vector<Target>* targets) {
+void Proxy::Core::JudgeTargets(std::string_view name, std::uint8_t resolver, std::vector<Target>* targets) {
   if (!rebinding_) return;
   std::vector<RebindTarget> shown;
   std::vector<std::string> elsewhere;  // refused by class already; told when no entry covers it
@@ -195,9 +195,9 @@ void Proxy::Core::JudgeTargets(std::string_view name, std::vector<Target>* targe
   }
   if (shown.empty() && elsewhere.empty()) return;
   const RebindRound round = rebinding_->Judge(name, shown);
-  if (round.threshold_exceeded) ReportRebind(name, round.novel.front(), 0, round);
-  for (const std::string& address : round.outside_allowlist) ReportRebind(name, address, 1, round);
-  for (const std::string& address : elsewhere) ReportRebind(name, address, 1, round);
+  if (round.threshold_exceeded) ReportRebind(name, resolver, round.novel.front(), 0, round);
+  for (const std::string& address : round.outside_allowlist) ReportRebind(name, resolver, address, 1, round);
+  for (const std::string& address : elsewhere) ReportRebind(name, resolver, address, 1, round);
   if (grants_.header().reject_on_rebind == 0) return;
   for (Target& target : *targets) {
     if (target.role == TargetRole::kExtra || target.refusal.refused()) continue;
@@ -208,13 +208,14 @@ void Proxy::Core::JudgeTargets(std::string_view name, std::vector<Target>* targe
   }
 }
 
-void Proxy::Core::ReportRebind(std::string_view name, std::string_view address, std::uint32_t code,
-                               const RebindRound& round) {
+void Proxy::Core::ReportRebind(std::string_view name, std::uint8_t resolver, std::string_view address,
+                               std::uint32_t code, const RebindRound& round) {
   wire::GateRecord record;
   record.kind = wire::GateRecordKind::kRebind;
   record.code = code;
   record.count = round.previous;
   record.count2 = round.cumulative;
+  record.resolver = resolver;
   const std::optional<base::IpAddress> parsed = base::ParseIpAddress(address);
   if (parsed) {
     record.v6 = parsed->v6;

@@ -54,7 +54,7 @@ class Proxy::Core final : public QuestionSink, public TcpEdge::Observer, public 
   void OnClientCut(const Asker& asker) override;
   void OnOutcome(std::uint32_t index, const Outcome& outcome) override;
   void StartLookup(std::string_view name, std::uint16_t type) override;
-  void JudgeTargets(std::string_view name, std::vector<Target>* targets) override;
+  void JudgeTargets(std::string_view name, std::uint8_t resolver, std::vector<Target>* targets) override;
   void CreditTarget(std::string_view name, const Target& target) override;
 
   // proxy_core.cc: from the question to the upstream.
@@ -76,7 +76,8 @@ class Proxy::Core final : public QuestionSink, public TcpEdge::Observer, public 
   void ServeRefused(const Question& question, const Asker& asker, Bytes message, const Relayed& relayed,
                     const Outcome& outcome);
   void ReportDnssec(const Question& question, const Outcome& outcome);
-  void ReportRebind(std::string_view name, std::string_view address, std::uint32_t code, const RebindRound& round);
+  void ReportRebind(std::string_view name, std::uint8_t resolver, std::string_view address, std::uint32_t code,
+                    const RebindRound& round);
   void Credit(std::string_view name, const base::IpAddress& address, std::uint32_t ttl_s, std::uint64_t query);
   template <class Each>
   void ForEachAsker(const Job& job, Each each);

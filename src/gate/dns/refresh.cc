@@ -21,7 +21,7 @@ void Refresh::Start() {
   const wire::GateRefresh& config = grants_.header().refresh;
   if (config.resolve_egress != 0) {
     for (const wire::GateRule& rule : grants_.rules()) {
-      if (rule.form == wire::HostForm::kName) Enqueue(rule.host, wire::TargetPurpose::kResolveEgress);
+      if (rule.form == wire::HostForm::kName) Enqueue(rule.host, wire::TargetPurpose::kResolveEgress, rule.port);
     }
   }
   if (config.manual == 0) {
@@ -33,10 +33,10 @@ void Refresh::Start() {
   Next();
 }
 
-void Refresh::Enqueue(std::string_view name, wire::TargetPurpose purpose) {
+void Refresh::Enqueue(std::string_view name, wire::TargetPurpose purpose, std::uint16_t port) {
   const bool waits = std::ranges::any_of(
       tasks_, [&](const Task& task) { return task.name == name && task.purpose == purpose; });
-  if (!IsPattern(name) && !waits) tasks_.push_back({std::string(name), purpose});
+  if (!IsPattern(name) && !waits) tasks_.push_back({std::string(name), purpose, port});
 }
 
 void Refresh::EnqueueNames(wire::TargetPurpose purpose) {
@@ -111,6 +111,7 @@ void Refresh::Finish() {
   GateRecord end;
   end.kind = GateRecordKind::kTargetsEnd;
   end.code = static_cast<std::uint32_t>(task.purpose);
+  end.port = task.port;
   bool failed = false, told = false, empty = false;
   for (const Lookup& lookup : lookups_) {
     const bool faulty = lookup.result == Lookup::Result::kNotValidated || lookup.status == TargetStatus::kUnsigned;
@@ -131,7 +132,7 @@ void Refresh::Finish() {
     targets.clear();
     if (failed) end.rcode = kRcodeServfail;
   }
-  host_.JudgeTargets(task.name, &targets);
+  host_.JudgeTargets(task.name, end.resolver, &targets);
   std::erase_if(targets, [](const Target& target) { return target.refusal.refused(); });
   std::ranges::sort(targets, {}, [](const Target& target) { return target.address; });
   const auto same = std::ranges::unique(targets, {}, [](const Target& target) { return target.address; });

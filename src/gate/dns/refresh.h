@@ -2,7 +2,7 @@
 // Resolver refresh: the document's names looked up by the gate itself, at the start, on a tick, on request, one after
 // another. What changed is found out from the records it makes.
 //
-// Records: kTarget for each address, then kTargetsEnd with `count2` TargetStatus. A validation that failed, or a zone
+// Records: kTarget for each address, then kTargetsEnd with `count2` TargetStatus and `port` the egress rule's. A validation that failed, or a zone
 // without signatures, is a kDnssecFailed whose `kind2` is kTargetsEnd. A lookup that failed makes no kTargetsEnd, but
 // kResolveEgress always ends with one.
 #pragma once
@@ -42,7 +42,7 @@ class RefreshHost {
   // Starts a lookup; Refresh::OnLookup follows, maybe from within.
   virtual void StartLookup(std::string_view name, std::uint16_t type) = 0;
   // The rebinding policy over both families of a name; refuses what it takes out.
-  virtual void JudgeTargets(std::string_view name, std::vector<Target>* targets) = 0;
+  virtual void JudgeTargets(std::string_view name, std::uint8_t resolver, std::vector<Target>* targets) = 0;
   virtual void CreditTarget(std::string_view name, const Target& target) = 0;
 
  protected:
@@ -66,8 +66,9 @@ class Refresh {
   struct Task {
     std::string name;
     wire::TargetPurpose purpose;
+    std::uint16_t port;               // of the egress rule; else 0
   };
-  void Enqueue(std::string_view name, wire::TargetPurpose purpose);
+  void Enqueue(std::string_view name, wire::TargetPurpose purpose, std::uint16_t port = 0);
   void EnqueueNames(wire::TargetPurpose purpose);
   void Tick();
   void Next();

@@ -156,6 +156,7 @@ TEST_F(RefreshTest, EgressRulesAreResolvedWhenAskedFor) {
   EXPECT_THAT(Sets(), ElementsAre("db.example: 2001:db8::1 192.0.2.1"));
   EXPECT_EQ(reporter.Of(GateRecordKind::kTargetsEnd)[0].code,
             static_cast<std::uint32_t>(wire::TargetPurpose::kResolveEgress));
+  EXPECT_EQ(reporter.Of(GateRecordKind::kTargetsEnd)[0].port, 5432);
 }
 
 TEST_F(RefreshTest, EgressNameThatCannotBeResolvedStillEnds) {
