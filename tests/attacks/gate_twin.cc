@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A gate that was taken over: it starts and locks itself as the true one does, then does what an attacker would with its
-// descriptors. What it does is named by the first name of its configuration: "dial.twin.test", "socket.twin.test", …
+// A gate that was taken over: it starts and locks itself as the true one does, then does what an attacker would with
+// its descriptors. What it does is named by the first name of its configuration: "dial.twin.test", "socket.twin.test",
+// …
 //
-// "dial": asks the dialler for what no rule grants, forges records, and tells whoever connects to its relay what came of
-// it, as "attempt=errno;…". Every other attempt is one system call that the lock does not allow; a twin that survives it
-// goes on as a quiet gate, so that the cell ends well and the test sees it.
+// "dial": asks the dialler for what no rule grants, forges records, and tells whoever connects to its relay what came
+// of it, as "attempt=errno;…". Every other attempt is one system call that the lock does not allow; a twin that
+// survives it goes on as a quiet gate, so that the cell ends well and the test sees it.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -48,8 +49,8 @@ void Tell(wire::GateRecord record) {
 
 void Beat() { Tell({.kind = GateRecordKind::kBeat}); }
 
-wire::DialRequest Request(const char* address, std::uint16_t port, std::uint32_t index = 0, IpProtocol protocol = IpProtocol::kTcp,
-                          DialPurpose purpose = DialPurpose::kFlow) {
+wire::DialRequest Request(const char* address, std::uint16_t port, std::uint32_t index = 0,
+                          IpProtocol protocol = IpProtocol::kTcp, DialPurpose purpose = DialPurpose::kFlow) {
   const auto parsed = base::ParseIpAddress(address);
   wire::DialRequest request{.index = index, .port = port, .purpose = purpose, .protocol = protocol};
   request.v6 = parsed->v6 ? 1 : 0;

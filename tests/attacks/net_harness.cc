@@ -55,7 +55,8 @@ std::uint64_t Trial::Sum(std::string_view type, const Words& parts) const {
   std::istringstream lines(run.log);
   for (std::string line; std::getline(lines, line);) {
     if (line.find(std::string(type) + "\"") == line.npos) continue;
-    if (!std::all_of(parts.begin(), parts.end(), [&](const auto& part) { return line.find(part) != line.npos; })) continue;
+    if (!std::all_of(parts.begin(), parts.end(), [&](const auto& part) { return line.find(part) != line.npos; }))
+      continue;
     const std::uint64_t suppressed = NumberAfter(line, "suppressed");
     sum += suppressed > 0 ? suppressed : 1;
   }
@@ -119,12 +120,13 @@ std::string NetTest::TrialDocument(const Net& net, const std::string& id, const 
   Words argv = ProbeCommand({"@/attack/" + name});
   argv[0] = "/attack/net_probe";
   return R"({"apiVersion":"cellos.io/v1","kind":"ExecutionCell","spec":{"id":")" + id +
-         R"(","authority":{"filesystem":{"readable":[{"source":")" + top() + R"(/probe","target":"/attack"}],"writable":[{"source":")" +
-         Rw() + R"(","target":"/attack-rw"}]},"egressRules":[)" + Joined(net.rules, "") + "]" + dns +
-         (net.authority.empty() ? "" : "," + net.authority) +
-         R"(},"lifetime":{"ttlSeconds":)" + std::to_string(net.ttl) + R"(},"run":{"argv":[)" + Joined(argv, "\"") +
-         R"(],"secretDelivery":")" + net.delivery + '"' + (net.run.empty() ? "" : "," + net.run) + "}" +
-         (net.spec.empty() ? "" : "," + net.spec) + "}}";
+         R"(","authority":{"filesystem":{"readable":[{"source":")" + top() +
+         R"(/probe","target":"/attack"}],"writable":[{"source":")" + Rw() +
+         R"(","target":"/attack-rw"}]},"egressRules":[)" + Joined(net.rules, "") + "]" + dns +
+         (net.authority.empty() ? "" : "," + net.authority) + R"(},"lifetime":{"ttlSeconds":)" +
+         std::to_string(net.ttl) + R"(},"run":{"argv":[)" + Joined(argv, "\"") + R"(],"secretDelivery":")" +
+         net.delivery + '"' + (net.run.empty() ? "" : "," + net.run) + "}" + (net.spec.empty() ? "" : "," + net.spec) +
+         "}}";
 }
 
 Started NetTest::StartTrial(const Net& net, const Words& lines, How how) {
@@ -197,7 +199,8 @@ testing::AssertionResult NetTest::Denied(const Trial& trial, std::string_view ty
       near += line + "\n";
     }
   }
-  return testing::AssertionFailure() << "no " << type << " " << reason << " with " << Joined(parts, "'") << "; there is:\n"
+  return testing::AssertionFailure() << "no " << type << " " << reason << " with " << Joined(parts, "'")
+                                     << "; there is:\n"
                                      << near;
 }
 

@@ -16,15 +16,15 @@ enum class Family { k4, k6 };
 
 // A document's network, as JSON texts.
 struct Net {
-  Words rules = {};              // of egressRules
-  Words names = {};              // hostnameAllowlist
-  std::string dns = {};          // further members of dnsAuthority: "\"blockUdpHttp3\":true"
-  std::string run = {};          // further members of run: "\"timeoutMs\":1500"
-  std::string spec = {};         // further members of spec
-  std::string authority = {};    // further members of authority
+  Words rules = {};            // of egressRules
+  Words names = {};            // hostnameAllowlist
+  std::string dns = {};        // further members of dnsAuthority: "\"blockUdpHttp3\":true"
+  std::string run = {};        // further members of run: "\"timeoutMs\":1500"
+  std::string spec = {};       // further members of spec
+  std::string authority = {};  // further members of authority
   std::string delivery = "env";
   int ttl = 120;
-  bool own_resolver = true;      // the world's; else /etc/resolv.conf of the host
+  bool own_resolver = true;  // the world's; else /etc/resolv.conf of the host
 };
 
 // One row of egressRules.
@@ -62,7 +62,7 @@ class NetTest : public CellTest, public testing::WithParamInterface<std::tuple<A
   // A line of the table of names: NAME, A or AAAA, one of the two addresses.
   static void Name(const std::string& name, const std::string& v4, const std::string& v6, const std::string& more = "");
   static void NameAt(const std::string& name, int n);  // At(n) of both families
-  static void Table(const std::string& lines);  // lines that it has are not added again
+  static void Table(const std::string& lines);         // lines that it has are not added again
 
   // `lines` tried in a cell with `net`. The world is told nothing before and asked after.
   Trial TryAll(const Net& net, const Words& lines, const How& how = {});
@@ -90,8 +90,8 @@ class NetTest : public CellTest, public testing::WithParamInterface<std::tuple<A
 
 std::string NameOfNetParam(const testing::TestParamInfo<std::tuple<As, Family>>& info);
 
-#define NET_ATTACK_AS_EVERYBODY(suite)                                                                          \
-  INSTANTIATE_TEST_SUITE_P(As, suite,                                                                           \
+#define NET_ATTACK_AS_EVERYBODY(suite)                                                                                \
+  INSTANTIATE_TEST_SUITE_P(As, suite,                                                                                 \
                            testing::Combine(testing::ValuesIn(Everybody()), testing::Values(Family::k4, Family::k6)), \
                            NameOfNetParam)
 

@@ -15,8 +15,9 @@ class Names : public NetTest {
     NameAt("granted.test", 10);
     NameAt("*.wild.test", 11);
     Name("rebind.test", At(Family::k4, 12), At(Family::k6, 12), " @1");
-    Table("rebind.test A 0 127.0.0.1 @2\nrebind.test A 0 10.0.0.1 @3+\nrebind.test AAAA 0 ::1 @2\n"
-          "rebind.test AAAA 0 fd12::1 @3+\n");
+    Table(
+        "rebind.test A 0 127.0.0.1 @2\nrebind.test A 0 10.0.0.1 @3+\nrebind.test AAAA 0 ::1 @2\n"
+        "rebind.test AAAA 0 fd12::1 @3+\n");
     Name("loopback.class.test", "127.0.0.1", "::1");
     Name("private.class.test", "10.0.0.1", "fd12::1");
     Name("linklocal.class.test", "169.254.1.1", "fe80::1");
@@ -42,26 +43,30 @@ class Names : public NetTest {
       NameAt(std::string(liar) + ".lies.test", 18);
       Table(std::string(liar) + ".lies.test !" + liar + "\n");
     }
-    Table("tc.wild.test !truncate\nforge.wild.test !forge 40\nupper.wild.test !upper-case\n"
-          "extra.wild.test !extra victim.wild-not.test 203.0.113.19\n");
+    Table(
+        "tc.wild.test !truncate\nforge.wild.test !forge 40\nupper.wild.test !upper-case\n"
+        "extra.wild.test !extra victim.wild-not.test 203.0.113.19\n");
     NameAt("upper.wild.test", 20);
     NameAt("extra.wild.test", 21);
     NameAt("dns.quad9.net", 22);
     NameAt("other.quad9.net", 23);
-    Table("https.wild.test HTTPS 300 1 . alpn=h2 port=8443 ipv4hint=10.0.0.1 ech=0001020304 ipv6hint=fd12::1\n"
-          "hints.wild.test HTTPS 300 1 . alpn=h2 ipv4hint=203.0.113.24 ipv6hint=2001:db8:113::18\n"
-          "v4only.test A 300 203.0.113.25\nv6only.test AAAA 300 2001:db8:113::19\n");
+    Table(
+        "https.wild.test HTTPS 300 1 . alpn=h2 port=8443 ipv4hint=10.0.0.1 ech=0001020304 ipv6hint=fd12::1\n"
+        "hints.wild.test HTTPS 300 1 . alpn=h2 ipv4hint=203.0.113.24 ipv6hint=2001:db8:113::18\n"
+        "v4only.test A 300 203.0.113.25\nv6only.test AAAA 300 2001:db8:113::19\n");
   }
 
   Net Document() const {
-    return {.rules = {Rule("granted.test", 443), Rule("*.wild.test", 443), Rule("rebind.test", 443),
-                      Rule(Either("10.9.9.9", "fd99::9"), 5432, "tcp"), Rule("v4only.test", 443), Rule("v6only.test", 443)},
-            .names = {"granted.test", "*.wild.test", "rebind.test", "*.class.test", "cdn.test", "loop-a.test",
-                      "*.long.test", "*.lies.test", "*.quad9.net", "v4only.test", "v6only.test"}};
+    return {
+        .rules = {Rule("granted.test", 443), Rule("*.wild.test", 443), Rule("rebind.test", 443),
+                  Rule(Either("10.9.9.9", "fd99::9"), 5432, "tcp"), Rule("v4only.test", 443), Rule("v6only.test", 443)},
+        .names = {"granted.test", "*.wild.test", "rebind.test", "*.class.test", "cdn.test", "loop-a.test",
+                  "*.long.test", "*.lies.test", "*.quad9.net", "v4only.test", "v6only.test"}};
   }
 
   std::string Ask(const std::string& line, const std::string& name, const std::string& more = "") const {
-    return line + " dns " + Server() + " " + name + " " + (more.empty() || more[0] == '+' ? Type() + more.substr(!more.empty()) : more);
+    return line + " dns " + Server() + " " + name + " " +
+           (more.empty() || more[0] == '+' ? Type() + more.substr(!more.empty()) : more);
   }
 
   Words Lines() const {
@@ -70,8 +75,8 @@ class Names : public NetTest {
       lines.push_back(Ask(line, name, more));
     };
     add("NS01.first", "rebind.test");
-    for (const char* name : {"loopback", "private", "linklocal", "metadata", "multicast", "unspecified", "host", "mapped",
-                             "nat64", "mixed", "opened"}) {
+    for (const char* name : {"loopback", "private", "linklocal", "metadata", "multicast", "unspecified", "host",
+                             "mapped", "nat64", "mixed", "opened"}) {
       add(std::string("NS02.") + name, std::string(name) + ".class.test");
     }
     lines.push_back("--");
@@ -122,7 +127,8 @@ class Names : public NetTest {
     add("NS11.extra", "extra.wild.test");
     for (const char* liar : {"wrong-id", "wrong-port", "wrong-source", "wrong-question", "garbage", "qr-zero",
                              "pointer-loop", "long-rdlength", "silent"}) {
-      add(std::string(std::string(liar).find("wrong") == 0 ? "NS11." : "NS15.") + liar, std::string(liar) + ".lies.test");
+      add(std::string(std::string(liar).find("wrong") == 0 ? "NS11." : "NS15.") + liar,
+          std::string(liar) + ".lies.test");
     }
     add("NS13.case", "gRaNtEd.TeSt");
     add("NS13.upper", "upper.wild.test");
@@ -159,16 +165,17 @@ class Names : public NetTest {
   }
   // The answer of a line up to its first ';', and whether it holds `part`.
   std::string Code(const std::string& line) { return The().Said(line).substr(0, The().Said(line).find(';')); }
-  bool Holds(const std::string& line, const std::string& part) { return The().Said(line).find(part) != std::string::npos; }
+  bool Holds(const std::string& line, const std::string& part) {
+    return The().Said(line).find(part) != std::string::npos;
+  }
   // REFUSED, with an extended error of that number which names a rule; and so in the log.
-  testing::AssertionResult Refused(const std::string& line, const std::string& name, const std::string& reason, int ede) {
+  testing::AssertionResult Refused(const std::string& line, const std::string& name, const std::string& reason,
+                                   int ede) {
     if (Code(line) != "REFUSED" || !Holds(line, ";ede=" + std::to_string(ede) + ":"))
       return testing::AssertionFailure() << line << ": " << The().Said(line);
     return Denied(The(), kDns, reason, {Q(name), "\"ruleRef\":\""});
   }
-  testing::AssertionResult Silent(const std::string& line) {
-    return Said(The(), line, {"timeout"});
-  }
+  testing::AssertionResult Silent(const std::string& line) { return Said(The(), line, {"timeout"}); }
 };
 
 TEST_P(Names, NS01_ASecondAnswerThatIsPrivateIsStripped) {
@@ -181,12 +188,14 @@ TEST_P(Names, NS01_ASecondAnswerThatIsPrivateIsStripped) {
 }
 
 TEST_P(Names, NS02_AnAddressThatNoNameOpensIsTakenOutOfTheAnswer) {
-  for (const char* name : {"loopback", "private", "linklocal", "metadata", "multicast", "unspecified", "host", "mapped", "nat64"}) {
+  for (const char* name :
+       {"loopback", "private", "linklocal", "metadata", "multicast", "unspecified", "host", "mapped", "nat64"}) {
     const std::string line = std::string("NS02.") + name;
     EXPECT_EQ(Code(line), "NOERROR") << line << " " << The().Said(line);
     EXPECT_FALSE(Holds(line, ";a=")) << line << " " << The().Said(line);
     EXPECT_TRUE(Holds(line, ";ede=17:")) << line << " " << The().Said(line);
-    EXPECT_TRUE(Denied(The(), kDns, "denied_address_class", {Q(std::string(name) + ".class.test"), "\"ruleRef\":\"builtin."}));
+    EXPECT_TRUE(
+        Denied(The(), kDns, "denied_address_class", {Q(std::string(name) + ".class.test"), "\"ruleRef\":\"builtin."}));
   }
   EXPECT_EQ(The().Said("NS02.mixed").find(";a=" + Either("192.168.1.1", "fd34::1")), std::string::npos);
   EXPECT_TRUE(Holds("NS02.mixed", ";a=" + At(13))) << The().Said("NS02.mixed");
@@ -236,7 +245,8 @@ TEST_P(Names, NS06_TcpIsJudgedAsUdpIs) {
 TEST_P(Names, NS07_NoOtherWayToResolve) {
   EXPECT_TRUE(Said(The(), "NS07.literal", {"reset", "ECONNRESET"}));
   EXPECT_TRUE(NothingOut(The(), Either("1.1.1.1", "2606:4700:4700::1111")));
-  EXPECT_TRUE(Denied(The(), kFlow, "gate_not_answered", {"\"dstAddr\":\"" + Either("1.1.1.1", "2606:4700:4700::1111")}));
+  EXPECT_TRUE(
+      Denied(The(), kFlow, "gate_not_answered", {"\"dstAddr\":\"" + Either("1.1.1.1", "2606:4700:4700::1111")}));
   EXPECT_TRUE(Refused("NS07.google", "dns.google", "denied_not_in_allowlist", 15));
   EXPECT_TRUE(Refused("NS07.wildcard", "dns.quad9.net", "denied_doh_host", 15));
   EXPECT_TRUE(Holds("NS07.twin", ";a=" + At(23))) << The().Said("NS07.twin");
@@ -299,13 +309,14 @@ TEST_P(Names, NS13_LetterCase) {
   EXPECT_FALSE(Holds("NS13.case", "question-changed")) << The().Said("NS13.case");
   EXPECT_TRUE(Holds("NS13.upper", ";a=" + At(20))) << "asked again over TCP: " << The().Said("NS13.upper");
   bool tcp = false;
-  for (const outside::DnsAsked& asked : The().outcome.asked) tcp |= asked.tcp && outside::Lower(asked.name) == "upper.wild.test";
+  for (const outside::DnsAsked& asked : The().outcome.asked)
+    tcp |= asked.tcp && outside::Lower(asked.name) == "upper.wild.test";
   EXPECT_TRUE(tcp);
 }
 
 TEST_P(Names, NS15_MalformedMessages) {
-  for (const char* what : {"no-question", "two-questions", "65535-questions", "pointer", "pointer-chain", "response", "update",
-                           "eleven-bytes", "rdlength", "answer"}) {
+  for (const char* what : {"no-question", "two-questions", "65535-questions", "pointer", "pointer-chain", "response",
+                           "update", "eleven-bytes", "rdlength", "answer"}) {
     EXPECT_TRUE(Silent(std::string("NS15.") + what));
   }
   EXPECT_GE(The().Sum(kDns, {"\"reasonCode\":\"malformed_query\""}), 11u);
@@ -330,27 +341,31 @@ TEST_P(Names, NS18_ANameOfOneFamilyHasNoDataInTheOther) {
 TEST_P(Names, NS01_ARebindingPolicyIsToldAndRefuses) {
   Zone();
   Net net = Document();
-  net.dns = R"("rebindingPolicy":{"maxNovelIpsPerHostname":2,"rejectOnRebind":true,"responseIpAllowlist":["rebind.test:)" +
-            Either("203.0.113.0/24", "2001:db8:113::/48") + "\"]}";
-  const Trial trial = TryAll(net, {Ask("first", "rebind.test"), "--", Ask("second", "rebind.test"), Ask("other", "granted.test"),
-                                   "--", "dial tls " + Either("10.0.0.1", "fd12::1") + " 443 sni=rebind.test"});
+  net.dns =
+      R"("rebindingPolicy":{"maxNovelIpsPerHostname":2,"rejectOnRebind":true,"responseIpAllowlist":["rebind.test:)" +
+      Either("203.0.113.0/24", "2001:db8:113::/48") + "\"]}";
+  const Trial trial =
+      TryAll(net, {Ask("first", "rebind.test"), "--", Ask("second", "rebind.test"), Ask("other", "granted.test"), "--",
+                   "dial tls " + Either("10.0.0.1", "fd12::1") + " 443 sni=rebind.test"});
   EXPECT_NE(trial.Said("first").find(";a=" + At(12)), std::string::npos) << trial.Said("first");
   EXPECT_EQ(trial.Said("second").find(";a="), std::string::npos) << trial.Said("second");
   EXPECT_TRUE(trial.Logged("observability.v1.dns_authority_rebind_rejected", {"\"hostname\":\"rebind.test\""}))
       << "of the address that was not in the list";
-  EXPECT_EQ(trial.Said("other").find(";a="), std::string::npos) << "a list that does not name it refuses all of its addresses";
+  EXPECT_EQ(trial.Said("other").find(";a="), std::string::npos)
+      << "a list that does not name it refuses all of its addresses";
   EXPECT_TRUE(NothingOut(trial, Either("10.0.0.1", "fd12::1")));
 }
 
 TEST_P(Names, NS12_AnAnswerEndsAndARunningFlowDoesNot) {
-  Table("short.test A 1 203.0.113.30\nshort.test AAAA 1 2001:db8:113::1e\n"
-        "forever.test A 2147483648 203.0.113.31\nforever.test AAAA 2147483648 2001:db8:113::1f\n");
-  const Trial trial = TryAll({.rules = {Rule("short.test", 5432, "tcp"), Rule("forever.test", 5432, "tcp")},
-                              .names = {"short.test", "forever.test"}},
-                             {Ask("ask", "short.test"), Ask("clamped", "forever.test"), "--",
-                              "running steady " + At(30) + " 5432 ms=24500", "before tcp " + At(30) + " 5432 send=hi want=2",
-                              "wait listen 9 ms=23000", "-- 0", "after tcp " + At(30) + " 5432 send=hi want=2",
-                              "long tcp " + At(31) + " 5432 send=hi want=2"});
+  Table(
+      "short.test A 1 203.0.113.30\nshort.test AAAA 1 2001:db8:113::1e\n"
+      "forever.test A 2147483648 203.0.113.31\nforever.test AAAA 2147483648 2001:db8:113::1f\n");
+  const Trial trial = TryAll(
+      {.rules = {Rule("short.test", 5432, "tcp"), Rule("forever.test", 5432, "tcp")},
+       .names = {"short.test", "forever.test"}},
+      {Ask("ask", "short.test"), Ask("clamped", "forever.test"), "--", "running steady " + At(30) + " 5432 ms=24500",
+       "before tcp " + At(30) + " 5432 send=hi want=2", "wait listen 9 ms=23000", "-- 0",
+       "after tcp " + At(30) + " 5432 send=hi want=2", "long tcp " + At(31) + " 5432 send=hi want=2"});
   EXPECT_TRUE(Said(trial, "before", {"data:hi"}));
   EXPECT_TRUE(Said(trial, "running", {"alive"}));
   EXPECT_TRUE(Said(trial, "after", {"reset", "ECONNRESET"}));
@@ -360,9 +375,11 @@ TEST_P(Names, NS12_AnAnswerEndsAndARunningFlowDoesNot) {
 
 TEST_P(Names, NS14_SlowTcpClientsDoNotSlowDatagrams) {
   Zone();
-  const Trial trial = TryAll(Document(), {"slow dns-slow " + Server() + " granted.test count=300", "--", Ask("twin", "granted.test")});
+  const Trial trial =
+      TryAll(Document(), {"slow dns-slow " + Server() + " granted.test count=300", "--", Ask("twin", "granted.test")});
   int answered = 0, slowest = 0, ended = 0;
-  ASSERT_EQ(std::sscanf(trial.Said("slow").c_str(), "answered:%d,slowest-ms:%d,ended:%d", &answered, &slowest, &ended), 3)
+  ASSERT_EQ(std::sscanf(trial.Said("slow").c_str(), "answered:%d,slowest-ms:%d,ended:%d", &answered, &slowest, &ended),
+            3)
       << trial.Said("slow");
   EXPECT_EQ(answered, 60);
   EXPECT_LT(slowest, 500);
@@ -375,10 +392,12 @@ TEST_P(Names, NS16_ABudgetOfNames) {
   Zone();
   Net net = Document();
   net.dns = R"("budget":{"namesPerMinute":40,"labelBytesPerMinute":16384})";
-  const Trial trial = TryAll(net, {Ask("known", "granted.test"), "--", "many dns-many " + Server() + " wild.test count=400",
-                                   "--", Ask("again", "granted.test")});
+  const Trial trial =
+      TryAll(net, {Ask("known", "granted.test"), "--", "many dns-many " + Server() + " wild.test count=400", "--",
+                   Ask("again", "granted.test")});
   EXPECT_NE(trial.Said("known").find(";a=" + At(10)), std::string::npos);
-  EXPECT_NE(trial.Said("again").find(";a=" + At(10)), std::string::npos) << "a known name still answers: " << trial.Said("again");
+  EXPECT_NE(trial.Said("again").find(";a=" + At(10)), std::string::npos)
+      << "a known name still answers: " << trial.Said("again");
   EXPECT_LE(trial.outcome.Asked(".wild.test"), 40u);
   EXPECT_GE(trial.outcome.Asked(".wild.test"), 30u);
   EXPECT_NE(trial.Said("many").find("REFUSED;ede=17*"), std::string::npos) << trial.Said("many");

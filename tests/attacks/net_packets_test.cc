@@ -39,17 +39,20 @@ class Packets : public NetTest {
   }
 
   Words Lines() const {
-    Words lines = {"ask.udp dns " + Server() + " udp.test " + Type(), "ask.name dns " + Server() + " name.test " + Type(),
+    Words lines = {"ask.udp dns " + Server() + " udp.test " + Type(),
+                   "ask.name dns " + Server() + " name.test " + Type(),
                    "PK09.name dns " + Server() + " metadata.google.internal " + Type(), "--"};
-    const auto add = [&](const std::string& line, const std::string& verb, const std::string& address, const std::string& more) {
-      lines.push_back(line + " " + verb + " " + address + " " + more);
-    };
-    for (const char* attempt : {"raw-icmp4", "raw-icmp6", "ping4", "ping6"}) add(std::string("PK02.") + attempt, "try", attempt, "");
-    for (const char* attempt : {"sctp4", "sctp6", "dccp4", "dccp6", "udplite4", "udplite6", "smc", "l2tp4", "l2tp6", "gre"})
+    const auto add = [&](const std::string& line, const std::string& verb, const std::string& address,
+                         const std::string& more) { lines.push_back(line + " " + verb + " " + address + " " + more); };
+    for (const char* attempt : {"raw-icmp4", "raw-icmp6", "ping4", "ping6"})
+      add(std::string("PK02.") + attempt, "try", attempt, "");
+    for (const char* attempt :
+         {"sctp4", "sctp6", "dccp4", "dccp6", "udplite4", "udplite6", "smc", "l2tp4", "l2tp6", "gre"})
       add(std::string("PK03.") + attempt, "try", attempt, "");
     for (const char* attempt : {"vsock-stream", "vsock-dgram"}) add(std::string("PK06.") + attempt, "try", attempt, "");
     for (const char* attempt : {"packet", "packet-dgram"}) add(std::string("PK10.") + attempt, "try", attempt, "");
-    for (const char* attempt : {"hop-options6", "source-route6", "transparent4", "transparent6", "mark", "netfilter", "igmp-raw"})
+    for (const char* attempt :
+         {"hop-options6", "source-route6", "transparent4", "transparent6", "mark", "netfilter", "igmp-raw"})
       add(std::string("PK11.") + attempt, "try", attempt, "");
     if (v6()) add("PK01.link-local", "tcp", "fe80::1%1", "5432");
     add("PK01.unique-local", "tcp", Either("10.1.1.1", "fd01::1"), "5432");
@@ -69,8 +72,8 @@ class Packets : public NetTest {
     add("PK05.twin-name", "udp", At(72), "5000 send=hey");
     add("PK05.twin-unconnected", "udp", At(71), "5000 send=hey unconnected");
     for (const char* path : {"/var/run/docker.sock", "/run/containerd/containerd.sock", "/run/systemd/private",
-                             "/run/dbus/system_bus_socket", "/tmp/.X11-unix/X0", "@/tmp/.X11-unix/X0", "@cellos-outside",
-                             "/attack-rw/docker.sock"}) {
+                             "/run/dbus/system_bus_socket", "/tmp/.X11-unix/X0", "@/tmp/.X11-unix/X0",
+                             "@cellos-outside", "/attack-rw/docker.sock"}) {
       add(std::string("PK07.") + path, "path", path, "");
     }
     for (const std::string& address : Metadata()) {
@@ -164,15 +167,17 @@ TEST_P(Packets, PK01_AddressesThatNoGrantOpens) {
   EXPECT_TRUE(Said(The(), "PK01.unique-local", {"reset", "ECONNRESET"}));
   EXPECT_TRUE(NothingOut(The(), Either("10.1.1.1", "fd01::1")));
   EXPECT_TRUE(NothingOut(The(), "fe80::1"));
-  EXPECT_TRUE(Denied(The(), kFlow, "gate_address_class", {To(Either("10.1.1.1", "fd01::1")), "\"ruleRef\":\"builtin."}) ||
-              Denied(The(), kFlow, "gate_not_answered", {To(Either("10.1.1.1", "fd01::1"))}));
+  EXPECT_TRUE(
+      Denied(The(), kFlow, "gate_address_class", {To(Either("10.1.1.1", "fd01::1")), "\"ruleRef\":\"builtin."}) ||
+      Denied(The(), kFlow, "gate_not_answered", {To(Either("10.1.1.1", "fd01::1"))}));
   EXPECT_TRUE(Said(The(), "PK01.twin", {"data:hi"})) << "inside a granted prefix";
 }
 
 TEST_P(Packets, PK02_NoEchoRequests) { EXPECT_TRUE(Row("PK02", kNoSocket)); }
 
 TEST_P(Packets, PK03_NoOtherTransport) {
-  for (const char* attempt : {"sctp4", "sctp6", "dccp4", "dccp6", "udplite4", "udplite6", "smc", "l2tp4", "l2tp6", "gre"})
+  for (const char* attempt :
+       {"sctp4", "sctp6", "dccp4", "dccp6", "udplite4", "udplite6", "smc", "l2tp4", "l2tp6", "gre"})
     EXPECT_TRUE(Said(The(), std::string("PK03.") + attempt, kNoSocket));
   const std::string mptcp = The().Said("PK03.mptcp");
   EXPECT_TRUE(mptcp.starts_with("socket:") || mptcp == "reset" || mptcp == "ECONNRESET") << mptcp;
@@ -199,7 +204,8 @@ TEST_P(Packets, PK05_AddressPortAndNameBelongTogether) {
   EXPECT_TRUE(NothingOut(The(), At(96)));
   EXPECT_TRUE(NothingOut(The(), At(73), 5432));
   EXPECT_TRUE(NothingOut(The(), At(71), 5001));
-  for (const char* twin : {"PK05.twin", "PK05.twin-name", "PK05.twin-unconnected"}) EXPECT_TRUE(Said(The(), twin, {"data:hey"}));
+  for (const char* twin : {"PK05.twin", "PK05.twin-name", "PK05.twin-unconnected"})
+    EXPECT_TRUE(Said(The(), twin, {"data:hey"}));
   EXPECT_TRUE(The().Logged(kFlow, {"gate_grant_match", To(71), "\"ruleRef\":\"authority.egressRules[1]\""}));
   EXPECT_TRUE(The().Logged(kFlow, {"gate_grant_match", To(72), "\"name\":\"udp.test\""}));
 }
@@ -240,7 +246,8 @@ TEST_P(Packets, PK11_NoPacketOfTheWorkloadsOwnMaking) {
 TEST_P(Packets, PK15_GroupsAndBroadcast) {
   for (const char* line : {"PK15.group", "PK15.granted-port", "PK15.broadcast"}) {
     if (!The().said.contains(line)) continue;
-    EXPECT_TRUE(Said(The(), line, {"send:EPERM", "silence", "send:ENETUNREACH", "connect:ENETUNREACH", "connect:EACCES"}));
+    EXPECT_TRUE(
+        Said(The(), line, {"send:EPERM", "silence", "send:ENETUNREACH", "connect:ENETUNREACH", "connect:EACCES"}));
   }
   for (const char* address : {"224.0.0.251", "224.0.1.1", "255.255.255.255", "ff02::fb", "ff0e::1"})
     EXPECT_TRUE(NothingOut(The(), address));
@@ -263,15 +270,20 @@ TEST_P(Packets, TheGrantedFlowStillPassesAtTheEnd) { EXPECT_TRUE(Said(The(), "LA
 TEST_P(Packets, PK10_PK14_ACellIsReachedFromNowhere) {
   World().Forget();
   Write("first.json", TrialDocument(Document(), "net-first", {"listening listen 7777 ms=4000"}));
-  Write("second.json", TrialDocument(Document(), "net-second",
-                                     {"same tcp " + Server() + " 7777", "loopback tcp " + Either("127.0.0.1", "::1") + " 7777",
-                                      "any tcp " + Either("0.0.0.0", "::") + " 7777"}));
+  Write("second.json",
+        TrialDocument(Document(), "net-second",
+                      {"same tcp " + Server() + " 7777", "loopback tcp " + Either("127.0.0.1", "::1") + " 7777",
+                       "any tcp " + Either("0.0.0.0", "::") + " 7777"}));
   const std::string script =
-      "#!/bin/bash\ncd " + top() + "\n" CELLOS_BIN_DIR "/cellos run --json --spec first.json > first.out 2>&1 &\n"
+      "#!/bin/bash\ncd " + top() +
+      "\n" CELLOS_BIN_DIR
+      "/cellos run --json --spec first.json > first.out 2>&1 &\n"
       "for i in {1..200}; do grep -qs listening first.out && break; sleep 0.05; done\n"
       // The host's own way to the cell's addresses.
-      "for to in " + Server() + " 127.0.0.1 ::1; do (exec 3<>/dev/tcp/$to/7777) 2> /dev/null && echo reached; done\n"
-      CELLOS_BIN_DIR "/cellos run --json --spec second.json 2>&1\nwait\n";
+      "for to in " +
+      Server() +
+      " 127.0.0.1 ::1; do (exec 3<>/dev/tcp/$to/7777) 2> /dev/null && echo reached; done\n" CELLOS_BIN_DIR
+      "/cellos run --json --spec second.json 2>&1\nwait\n";
   UseProgram(Write("both", script));
   ASSERT_EQ(::chmod((top() + "/both").c_str(), 0755), 0);
   const Finished both = Cellos({});

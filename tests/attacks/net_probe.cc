@@ -25,7 +25,8 @@ namespace net_probe {
 
 std::string Option(const Words& words, std::string_view name, std::string_view otherwise) {
   for (const std::string& word : words) {
-    if (word.size() > name.size() && word.starts_with(name) && word[name.size()] == '=') return word.substr(name.size() + 1);
+    if (word.size() > name.size() && word.starts_with(name) && word[name.size()] == '=')
+      return word.substr(name.size() + 1);
   }
   return std::string(otherwise);
 }
@@ -173,11 +174,13 @@ struct Verb {
   const char* name;
   std::string (*run)(const Words&);
 };
-constexpr Verb kVerbs[] = {
-    {"tcp", Tcp},       {"http", Http},        {"h2c", H2c},          {"bulk", Bulk}, {"steady", Steady},
-    {"silent", Silent}, {"tls", Tls},          {"tls-real", TlsReal}, {"dns", Dns},   {"dns-raw", DnsRaw},
-    {"dns-many", DnsMany}, {"dns-slow", DnsSlow}, {"udp", Udp},       {"own", Own},   {"listen", Listen},
-    {"try", Try},       {"path", Path},        {"descriptors", Descriptors}, {"storm", Storm}, {"loop", Loop}};
+constexpr Verb kVerbs[] = {{"tcp", Tcp},        {"http", Http},        {"h2c", H2c},
+                           {"bulk", Bulk},      {"steady", Steady},    {"silent", Silent},
+                           {"tls", Tls},        {"tls-real", TlsReal}, {"dns", Dns},
+                           {"dns-raw", DnsRaw}, {"dns-many", DnsMany}, {"dns-slow", DnsSlow},
+                           {"udp", Udp},        {"own", Own},          {"listen", Listen},
+                           {"try", Try},        {"path", Path},        {"descriptors", Descriptors},
+                           {"storm", Storm},    {"loop", Loop}};
 
 bool InOtherNamespaces(char** inodes) {
   const char* const paths[] = {"/proc/self/ns/mnt", "/proc/self/ns/pid", "/proc/self/ns/net"};

@@ -28,9 +28,9 @@ std::string WireName(std::string_view text) {
 }
 
 unsigned TypeNumber(const std::string& text) {
-  static const std::map<std::string, unsigned> kTypes = {
-      {"A", 1},     {"NS", 2},    {"CNAME", 5},  {"NULL", 10}, {"PTR", 12},   {"MX", 15},
-      {"TXT", 16},  {"AAAA", 28}, {"SRV", 33},   {"SVCB", 64}, {"HTTPS", 65}, {"ANY", 255}};
+  static const std::map<std::string, unsigned> kTypes = {{"A", 1},    {"NS", 2},    {"CNAME", 5},  {"NULL", 10},
+                                                         {"PTR", 12}, {"MX", 15},   {"TXT", 16},   {"AAAA", 28},
+                                                         {"SRV", 33}, {"SVCB", 64}, {"HTTPS", 65}, {"ANY", 255}};
   const auto found = kTypes.find(text);
   return found != kTypes.end() ? found->second : static_cast<unsigned>(atoi(text.c_str() + 4));  // TYPEnnn
 }
@@ -81,8 +81,8 @@ struct Reader {
 };
 
 std::string Code(unsigned rcode) {
-  static const std::map<unsigned, std::string> kCodes = {
-      {0, "NOERROR"}, {1, "FORMERR"}, {2, "SERVFAIL"}, {3, "NXDOMAIN"}, {4, "NOTIMP"}, {5, "REFUSED"}};
+  static const std::map<unsigned, std::string> kCodes = {{0, "NOERROR"},  {1, "FORMERR"}, {2, "SERVFAIL"},
+                                                         {3, "NXDOMAIN"}, {4, "NOTIMP"},  {5, "REFUSED"}};
   return kCodes.contains(rcode) ? kCodes.at(rcode) : "RCODE" + std::to_string(rcode);
 }
 
@@ -141,7 +141,8 @@ std::string TellReply(std::string_view reply, std::string_view query) {
     char text[INET6_ADDRSTRLEN] = {};
     if (i < answers) least = std::min(least, ttl);
     if (type == 1 && size == 4) told += std::string(";a=") + inet_ntop(AF_INET, reply.data() + at, text, sizeof text);
-    if (type == 28 && size == 16) told += std::string(";a=") + inet_ntop(AF_INET6, reply.data() + at, text, sizeof text);
+    if (type == 28 && size == 16)
+      told += std::string(";a=") + inet_ntop(AF_INET6, reply.data() + at, text, sizeof text);
     if (type == 5) told += ";cname=" + in.Name();
     if (type == 64 || type == 65) told += ";svcb=" + Service(reply, at, size);
     if (type == 16) told += ";txt";

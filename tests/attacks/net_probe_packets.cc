@@ -37,7 +37,8 @@ void SetOptions(int fd, const Words& words, int family) {
 std::string Udp(const Words& words) {
   const Endpoint to = To(words[0], words[1]);
   const int size = Number(words, "size", 0);
-  const std::string bytes = size > 0 ? std::string(static_cast<std::size_t>(size), 'u') : Percent(Option(words, "send", "x"));
+  const std::string bytes =
+      size > 0 ? std::string(static_cast<std::size_t>(size), 'u') : Percent(Option(words, "send", "x"));
   const int fd = socket(to.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return "socket:" + ErrorName(errno);
   SetOptions(fd, words, to.family());
@@ -51,7 +52,8 @@ std::string Udp(const Words& words) {
   std::string buffer(65536, '\0');
   Endpoint from;
   from.size = sizeof from.address;
-  const ssize_t count = recvfrom(fd, buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&from.address), &from.size);
+  const ssize_t count =
+      recvfrom(fd, buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&from.address), &from.size);
   if (count < 0) return ErrorName(errno);
   buffer.resize(static_cast<std::size_t>(count));
   const bool same = memcmp(&from.address, &to.address, to.size) == 0;

@@ -63,7 +63,9 @@ std::string Tcp(const Words& words) {
   if (fd < 0) return why;
   const Got got = ReadFor(fd, Number(words, "wait", 3000), static_cast<std::size_t>(Number(words, "want", 65536)));
   close(fd);
-  return Joined(got.bytes.empty() ? "" : "data:" + Shown(got.bytes, static_cast<std::size_t>(Number(words, "shown", 120))), got.end);
+  return Joined(
+      got.bytes.empty() ? "" : "data:" + Shown(got.bytes, static_cast<std::size_t>(Number(words, "shown", 120))),
+      got.end);
 }
 
 // ------------------------------------------------------------------------------------------------ HTTP
@@ -186,8 +188,10 @@ std::string Bulk(const Words& words) {
     pollfd wait = {fd, static_cast<short>(sent < wanted ? POLLIN | POLLOUT : POLLIN), 0};
     if (poll(&wait, 1, 8000) != 1) return "silence:" + std::to_string(received);
     if ((wait.revents & POLLOUT) != 0) {
-      const ssize_t count = send(fd, block.data(), static_cast<std::size_t>(std::min<long long>(
-                                                       static_cast<long long>(block.size()), wanted - sent)), MSG_NOSIGNAL);
+      const ssize_t count =
+          send(fd, block.data(),
+               static_cast<std::size_t>(std::min<long long>(static_cast<long long>(block.size()), wanted - sent)),
+               MSG_NOSIGNAL);
       if (count > 0) sent += count;
       if (count < 0 && errno != EAGAIN) end = errno == EPIPE || errno == ECONNRESET ? "reset" : ErrorName(errno);
     }

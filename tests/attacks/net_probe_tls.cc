@@ -23,7 +23,8 @@ std::string ServerNames(const std::string& shape, const std::string& name, const
   if (shape == "two-lists") return Extension(0, Vector16(ServerName(name))) + Extension(0, Vector16(ServerName(other)));
   if (shape == "other-type") return Extension(0, Vector16(ServerName(name, 1)));
   if (shape == "empty") return Extension(0, Vector16(ServerName("")));
-  if (shape == "lying-name") return Extension(0, Vector16('\0' + Big16(static_cast<unsigned>(name.size()) + 40) + name));
+  if (shape == "lying-name")
+    return Extension(0, Vector16('\0' + Big16(static_cast<unsigned>(name.size()) + 40) + name));
   if (shape == "lying-list") return Extension(0, Big16(static_cast<unsigned>(name.size()) + 99) + ServerName(name));
   return Extension(0, Vector16(ServerName(name)));
 }
@@ -32,15 +33,15 @@ std::string Hello(const std::string& shape, const std::string& name, const std::
   std::string random(64, 'r');
   for (char& c : random) c = static_cast<char>(rand());
   std::string extensions = ServerNames(shape, name, other);
-  extensions += Extension(10, Vector16(Big16(29) + Big16(23)));                       // x25519, P-256
+  extensions += Extension(10, Vector16(Big16(29) + Big16(23)));  // x25519, P-256
   extensions += Extension(11, std::string("\1\0", 2));
   extensions += Extension(13, Vector16(Big16(0x0403) + Big16(0x0804) + Big16(0x0401)));
   extensions += Extension(16, Vector16(std::string("\x08http/1.1")));
-  extensions += Extension(43, std::string("\4\3\4\3\3", 5));                          // TLS 1.3, 1.2
+  extensions += Extension(43, std::string("\4\3\4\3\3", 5));  // TLS 1.3, 1.2
   extensions += Extension(51, Vector16(Big16(29) + Vector16(random.substr(0, 32))));
   if (shape == "ech") {
-    extensions += Extension(0xfe0d, std::string("\0\0\1\0\1\x2a", 6) + Vector16(random.substr(0, 32)) +
-                                        Vector16(random + random));
+    extensions += Extension(
+        0xfe0d, std::string("\0\0\1\0\1\x2a", 6) + Vector16(random.substr(0, 32)) + Vector16(random + random));
   }
   if (shape == "lying-extensions") extensions += Big16(21) + Big16(500) + "x";
   std::string body = Big16(0x0303) + random.substr(0, 32) + '\x20' + random.substr(32) +
@@ -80,8 +81,8 @@ std::string Tls(const Words& words) {
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   const std::string name = Percent(Option(words, "sni"));
-  std::string bytes = Records(Hello(Option(words, "shape"), name, Percent(Option(words, "other"))),
-                              Number(words, "records", 1));
+  std::string bytes =
+      Records(Hello(Option(words, "shape"), name, Percent(Option(words, "other"))), Number(words, "records", 1));
   const std::size_t edge = Has(words, "edge") ? bytes.find(name) + name.size() / 2 : 0;
   const std::size_t step = Has(words, "split") ? 1 : edge != 0 ? edge : bytes.size();
   for (std::size_t at = 0; at < bytes.size(); at += step) {
@@ -136,7 +137,8 @@ std::string TlsReal(const Words& words) {
   // The pinned name: whose certificate answers, the server's own or somebody's in between.
   char common[256] = {};
   X509* certificate = SSL_get1_peer_certificate(tls);
-  if (certificate != nullptr) X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, common, 256);
+  if (certificate != nullptr)
+    X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, common, 256);
   const std::string request = "GET / HTTP/1.1\r\nHost: " + words[2] + "\r\n\r\n";
   SSL_write(tls, request.data(), static_cast<int>(request.size()));
   char buffer[4096];

@@ -24,9 +24,7 @@ std::string Address(int family, const std::string& text) {
   return {bytes, family == AF_INET ? 4u : 16u};
 }
 
-std::string Text(std::string_view text) {
-  return std::string(1, static_cast<char>(text.size())) + std::string(text);
-}
+std::string Text(std::string_view text) { return std::string(1, static_cast<char>(text.size())) + std::string(text); }
 
 std::string FromHex(std::string_view hex) {
   std::string out;
@@ -62,8 +60,8 @@ std::string Lower(std::string_view text) {
 
 std::optional<std::uint16_t> DnsType(std::string_view text) {
   static const std::map<std::string_view, std::uint16_t> kTypes = {
-      {"A", 1},     {"NS", 2},   {"CNAME", 5}, {"SOA", 6},    {"NULL", 10}, {"PTR", 12},  {"MX", 15},    {"TXT", 16},
-      {"AAAA", 28}, {"SRV", 33}, {"DNAME", 39}, {"SVCB", 64}, {"HTTPS", 65}, {"ANY", 255}};
+      {"A", 1},    {"NS", 2},    {"CNAME", 5}, {"SOA", 6},    {"NULL", 10}, {"PTR", 12},   {"MX", 15},
+      {"TXT", 16}, {"AAAA", 28}, {"SRV", 33},  {"DNAME", 39}, {"SVCB", 64}, {"HTTPS", 65}, {"ANY", 255}};
   if (const auto found = kTypes.find(text); found != kTypes.end()) return found->second;
   if (text.starts_with("TYPE")) return static_cast<std::uint16_t>(std::stoul(std::string(text.substr(4))));
   return std::nullopt;
@@ -99,8 +97,8 @@ std::optional<DnsQuestion> ReadQuestion(std::string_view message) {
   question.wire = message.substr(12, at + 5 - 12);
   const std::string_view rest = message.substr(at + 5);
   if (rest.size() >= 11 && rest[0] == 0 && rest[1] == 0 && rest[2] == 41) {
-    question.udp_size = static_cast<std::uint16_t>(static_cast<unsigned char>(rest[3]) << 8 |
-                                                   static_cast<unsigned char>(rest[4]));
+    question.udp_size =
+        static_cast<std::uint16_t>(static_cast<unsigned char>(rest[3]) << 8 | static_cast<unsigned char>(rest[4]));
   }
   return question;
 }
@@ -110,13 +108,30 @@ std::optional<std::string> DnsData(std::uint16_t type, std::string_view text) {
   if (words.empty()) return std::nullopt;
   std::string data;
   switch (type) {
-    case 1: data = Address(AF_INET, words[0]); break;
-    case 28: data = Address(AF_INET6, words[0]); break;
-    case 2: case 5: case 12: case 39: data = DnsName(words[0]); break;
-    case 15: data = Big16(static_cast<unsigned>(std::stoul(words[0]))) + DnsName(words.at(1)); break;
-    case 16: data = Text(text); break;
-    case 64: case 65: data = words.size() < 2 ? std::string() : Svcb(words); break;
-    default: data = FromHex(words[0]);
+    case 1:
+      data = Address(AF_INET, words[0]);
+      break;
+    case 28:
+      data = Address(AF_INET6, words[0]);
+      break;
+    case 2:
+    case 5:
+    case 12:
+    case 39:
+      data = DnsName(words[0]);
+      break;
+    case 15:
+      data = Big16(static_cast<unsigned>(std::stoul(words[0]))) + DnsName(words.at(1));
+      break;
+    case 16:
+      data = Text(text);
+      break;
+    case 64:
+    case 65:
+      data = words.size() < 2 ? std::string() : Svcb(words);
+      break;
+    default:
+      data = FromHex(words[0]);
   }
   if (data.empty()) return std::nullopt;
   return data;

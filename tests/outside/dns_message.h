@@ -18,10 +18,10 @@ std::string Big16(unsigned value);
 std::string Big32(std::uint32_t value);
 
 struct DnsQuestion {
-  std::string id;        // two bytes
-  std::string name;      // as it was written, without the final dot
+  std::string id;    // two bytes
+  std::string name;  // as it was written, without the final dot
   std::uint16_t type = 0;
-  std::string wire;      // name, type, class as they were sent
+  std::string wire;  // name, type, class as they were sent
   std::uint16_t udp_size = 512;
   bool recursion = false;
 };

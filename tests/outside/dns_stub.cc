@@ -79,7 +79,8 @@ std::vector<const DnsStub::Record*> DnsStub::Find(const std::string& name, std::
   if (found == records_.end()) return records;
   *exists = true;
   for (const Record& record : found->second) {
-    if ((record.type == type || record.type == 5) && turn >= record.from && turn <= record.to) records.push_back(&record);
+    if ((record.type == type || record.type == 5) && turn >= record.from && turn <= record.to)
+      records.push_back(&record);
   }
   return records;
 }
@@ -148,7 +149,7 @@ std::vector<DnsReply> DnsStub::Misbehave(const Behaviour& behaviour, const DnsQu
     std::string owner, address;
     arguments >> owner >> address;
     const std::string record = RecordBytes(DnsName(owner), 1, 300, *DnsData(1, address));
-    right[7] = static_cast<char>(right[7] + 1);   // one answer more, of another owner
+    right[7] = static_cast<char>(right[7] + 1);    // one answer more, of another owner
     right[11] = static_cast<char>(right[11] + 1);  // and the same as additional
     return {{.message = right + record + record}};
   }

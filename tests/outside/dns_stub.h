@@ -4,9 +4,11 @@
 // Lines of the table:
 //   NAME TYPE TTL DATA        a record; NAME may be *.x
 //   NAME TYPE TTL DATA @N     given with the N-th answer for that name and type only; @N+ from the N-th on
-//   NAME !BEHAVIOUR [ARG]     wrong-id, wrong-port, wrong-source, wrong-question, forge N (that many forgeries with wrong
-//                             ids before the answer), upper-case, truncate (UDP only), silent, delay MS, garbage, qr-zero,
-//                             servfail, extra NAME ADDRESS (a record of another owner), pointer-loop, long-rdlength
+//   NAME !BEHAVIOUR [ARG]     wrong-id, wrong-port, wrong-source, wrong-question, forge N (that many forgeries with
+//   wrong
+//                             ids before the answer), upper-case, truncate (UDP only), silent, delay MS, garbage,
+//                             qr-zero, servfail, extra NAME ADDRESS (a record of another owner), pointer-loop,
+//                             long-rdlength
 #pragma once
 
 #include <cstdint>
@@ -21,9 +23,9 @@
 namespace outside {
 
 struct DnsAsked {
-  std::string server;     // the address that was asked
+  std::string server;  // the address that was asked
   bool tcp = false;
-  std::string name;       // as it was written
+  std::string name;  // as it was written
   std::uint16_t type = 0;
 };
 

@@ -116,9 +116,7 @@ void ServeHttp(Connection* connection, Stream* stream) {
   for (std::string head; reader.Until("\r\n\r\n", &head);) {
     const auto space = head.find(' '), second = head.find(' ', space + 1);
     const std::string target = head.substr(space + 1, second - space - 1);
-    connection->Note([&](Seen& seen) {
-      seen.requests.push_back(head.substr(0, second) + " " + Field(head, "host"));
-    });
+    connection->Note([&](Seen& seen) { seen.requests.push_back(head.substr(0, second) + " " + Field(head, "host")); });
     if (!SkipBody(&reader, head) || !Respond(stream, &reader, target)) return;
   }
 }

@@ -79,9 +79,10 @@ TEST_F(Outside, TheHostsOwnServicesAreTheHosts) {
 }
 
 TEST_F(Outside, TheResolverAnswersAsItsTableSays) {
-  ASSERT_EQ(world_->dns().Add("a.test A 60 203.0.113.1\na.test A 60 10.0.0.1 @2+\nb.test CNAME 9 a.test\n"
-                              "t.test A 1 203.0.113.2\nt.test !truncate\nw.test A 1 203.0.113.2\nw.test !wrong-source\n"),
-            "");
+  ASSERT_EQ(
+      world_->dns().Add("a.test A 60 203.0.113.1\na.test A 60 10.0.0.1 @2+\nb.test CNAME 9 a.test\n"
+                        "t.test A 1 203.0.113.2\nt.test !truncate\nw.test A 1 203.0.113.2\nw.test !wrong-source\n"),
+      "");
   const std::string first = Exchange(SOCK_DGRAM, "192.0.2.53", 53, Query("a.test", 1));
   EXPECT_EQ(first.substr(0, 8), std::string("\x12\x34\x81\x80\x00\x01\x00\x01", 8));
   EXPECT_EQ(Exchange(SOCK_DGRAM, "192.0.2.53", 53, Query("A.test", 1)).substr(6, 2), std::string("\x00\x02", 2));
@@ -98,8 +99,9 @@ TEST_F(Outside, TheResolverAnswersAsItsTableSays) {
 }
 
 TEST_F(Outside, HttpRecordsEveryRequest) {
-  const std::string answer = Exchange(SOCK_STREAM, "203.0.113.20", 80,
-                                      "GET /a HTTP/1.1\r\nHost: one.test\r\n\r\nGET /chunked HTTP/1.1\r\nHost: two.test\r\n\r\n");
+  const std::string answer =
+      Exchange(SOCK_STREAM, "203.0.113.20", 80,
+               "GET /a HTTP/1.1\r\nHost: one.test\r\n\r\nGET /chunked HTTP/1.1\r\nHost: two.test\r\n\r\n");
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK")) << answer;
   std::vector<std::string> requests;
   for (int i = 0; i < 1000 && requests.size() < 2; ++i, ::usleep(1000)) {

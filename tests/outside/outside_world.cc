@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// outside_world [--zone FILE] [--user ID] -- COMMAND…: runs a command on a host whose every address outside leads to the
-// servers of tests; then tells what left the host. Needs root.
+// outside_world [--zone FILE] [--user ID] -- COMMAND…: runs a command on a host whose every address outside leads to
+// the servers of tests; then tells what left the host. Needs root.
 #include <grp.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,7 +35,8 @@ int main(int argc, char** argv) {
   }
   const pid_t child = fork();
   if (child == 0) {
-    if (user != 0 && (setgroups(0, nullptr) != 0 || setresgid(user, user, user) != 0 || setresuid(user, user, user) != 0))
+    if (user != 0 &&
+        (setgroups(0, nullptr) != 0 || setresgid(user, user, user) != 0 || setresuid(user, user, user) != 0))
       _exit(98);
     execvp(argv[at + 1], argv + at + 1);
     _exit(127);

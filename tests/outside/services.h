@@ -14,13 +14,13 @@
 namespace outside {
 
 struct Seen {
-  std::string address;   // of the destination, as inet_ntop writes it
+  std::string address;  // of the destination, as inet_ntop writes it
   std::uint16_t port = 0;
-  std::string bytes;     // received, the first 256 KiB of them; inside TLS the first flight of the connection
+  std::string bytes;  // received, the first 256 KiB of them; inside TLS the first flight of the connection
   std::uint64_t count = 0;
   std::vector<std::string> requests;  // HTTP/1: "GET / host"
-  std::string sni;       // TLS
-  std::string client;    // common name of the client's certificate
+  std::string sni;                    // TLS
+  std::string client;                 // common name of the client's certificate
   bool handshake = false;
 };
 
@@ -74,11 +74,11 @@ class PlainStream final : public Stream {
 
 void ServeEcho(Connection* connection);
 void ServeDiscard(Connection* connection);
-void ServeBanner(Connection* connection);      // speaks first, then echoes
-void ServeNothing(Connection* connection);     // never reads
+void ServeBanner(Connection* connection);   // speaks first, then echoes
+void ServeNothing(Connection* connection);  // never reads
 void ServeDns(Connection* connection, DnsStub* stub);
-// HTTP/1: /chunked, /redirect?HOST, /upgrade (101, then an echo), /stream (events until the peer is gone); anything else
-// gives 200. With the HTTP/2 preface first: answers with SETTINGS and keeps what comes.
+// HTTP/1: /chunked, /redirect?HOST, /upgrade (101, then an echo), /stream (events until the peer is gone); anything
+// else gives 200. With the HTTP/2 preface first: answers with SETTINGS and keeps what comes.
 void ServeHttp(Connection* connection, Stream* stream);
 // TLS by a certificate made at start, asking for one of the client's without judging it, then HTTP/1.
 void ServeTls(Connection* connection);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "services.h"
-
 #include <arpa/inet.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <thread>
+
+#include "services.h"
 
 namespace outside {
 namespace {
@@ -65,7 +65,7 @@ void ServeDns(Connection* connection, DnsStub* stub) {
   char buffer[4096];
   for (;;) {
     while (pending.size() < 2 || pending.size() < 2u + (static_cast<unsigned char>(pending[0]) << 8 |
-                                                       static_cast<unsigned char>(pending[1]))) {
+                                                        static_cast<unsigned char>(pending[1]))) {
       const long count = stream.Read(buffer, sizeof buffer);
       if (count <= 0) return;
       pending.append(buffer, static_cast<std::size_t>(count));

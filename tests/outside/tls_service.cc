@@ -56,8 +56,8 @@ std::string PeekRecord(int fd) {
     const long count = ::recv(fd, bytes.data(), bytes.size(), MSG_PEEK);
     if (count <= 0) return {};
     const auto have = static_cast<std::size_t>(count);
-    const std::size_t need = have < 5 ? 5 : 5u + (static_cast<unsigned char>(bytes[3]) << 8 |
-                                                  static_cast<unsigned char>(bytes[4]));
+    const std::size_t need =
+        have < 5 ? 5 : 5u + (static_cast<unsigned char>(bytes[3]) << 8 | static_cast<unsigned char>(bytes[4]));
     if (have >= need || bytes[0] != 0x16 || std::chrono::steady_clock::now() > end) return bytes.substr(0, have);
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The outside of a cell, for tests: a namespace "host" that the calling thread enters, and a "world" in which every other
-// address, IPv4 and IPv6, public, private or metadata, leads to servers that count what reaches them.
+// The outside of a cell, for tests: a namespace "host" that the calling thread enters, and a "world" in which every
+// other address, IPv4 and IPv6, public, private or metadata, leads to servers that count what reaches them.
 //
 // Services of the world, on every address: 53 DNS, UDP and TCP; 80, 8080 HTTP/1 and a recorder of h2c; 443, 8443 TLS;
 // 7, 5432, 5000 echo; 9 discard; 22, 25 speak first; 19 never reads; UDP 7, 443, 5000 echo. Any other port is closed;
@@ -50,8 +50,8 @@ struct Outcome {
 
 class World {
  public:
-  // Needs root, and a process with one thread. null: `why` says what could not be made. `resolv_conf` is what the host's
-  // /etc/resolv.conf holds.
+  // Needs root, and a process with one thread. null: `why` says what could not be made. `resolv_conf` is what the
+  // host's /etc/resolv.conf holds.
   static std::unique_ptr<World> Create(const std::string& resolv_conf, std::string* why);
   ~World();
   World(const World&) = delete;
