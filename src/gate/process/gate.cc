@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "sys/inet.h"
+#include "sys/memory.h"
 
 namespace gate {
 namespace {
@@ -86,7 +87,12 @@ void Gate::Beat() {
   if (reporter_.Broken()) return loop_->Stop();
   wire::GateRecord beat;
   beat.count = OpenFlows();
-  reporter_.Report(beat);
+  const std::uint64_t id = reporter_.Report(beat);
+  // Since the beat before nothing was decided: what the work left behind is given back, once.
+  const bool idle = id == last_beat_ + 1 && beat.count == 0;
+  last_beat_ = id;
+  if (idle && !std::exchange(released_, true)) sys::ReleaseUnusedMemory();
+  if (!idle) released_ = false;
   credits_.Sweep(loop_->Now());
   // Somewhat before it is due, so that a busy round does not make it late.
   loop_->At(loop_->Now() + milliseconds(wire::kGateBeatMs * 4 / 5), [this] { Beat(); });

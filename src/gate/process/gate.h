@@ -52,7 +52,8 @@ class Gate {
   std::unique_ptr<Relay> relay_;
   std::unique_ptr<UdpRelay> udp_;
   std::unique_ptr<SecretSocket> secrets_;
-  bool stopping_ = false;
+  std::uint64_t last_beat_ = 0;  // id of its record
+  bool stopping_ = false, released_ = false;
 };
 
 }  // namespace gate
