@@ -17,7 +17,7 @@ class Budget {
   Budget(std::uint32_t names_per_minute, std::uint32_t label_bytes_per_minute)
       : names_(names_per_minute), label_bytes_(label_bytes_per_minute) {}
 
-  // Whether `canonical` may be asked upstream now. A name that was let through within the last minute stays known, costs
+  // Whether `canonical` may be asked upstream now. A name let through within the last minute stays known, costs
   // nothing, and its minute begins anew.
   bool Spend(std::string_view canonical, base::BootTime now);
 

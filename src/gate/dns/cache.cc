@@ -41,7 +41,8 @@ void Cache::Keep(std::string_view key, const Served& served, base::BootTime now)
   const bool negative = served.rcode == kRcodeNxdomain || served.credits.empty();
   const bool keepable = served.rcode == kRcodeNoError || served.rcode == kRcodeNxdomain;
   const bool truncated = served.message.size() > 2 && (served.message[2] & 2) != 0;
-  if (!keepable || truncated || served.ttl_s == 0 || max_entries_ == 0 || served.message.size() > kMaxBytes / 16) return;
+  const bool large = served.message.size() > kMaxBytes / 16;
+  if (!keepable || truncated || large || served.ttl_s == 0 || max_entries_ == 0) return;
   if (const auto old = entries_.find(key); old != entries_.end()) Drop(old->second);
   while (entries_.size() >= max_entries_ || bytes_ + served.message.size() > kMaxBytes) Drop(order_.begin());
   order_.push_back({std::string(key), served, now});

@@ -89,7 +89,8 @@ TEST(Cache, QuestionsThatDifferInWhatTheUpstreamWouldSeeHaveOtherKeys) {
     keys.emplace_back(key->text());
   }
   Question upper, option;
-  const Octets other = Query("A.EXAMPLE").bytes, cookie = Query("a.example").Opt(1232, false, Hex("000a00080102030405060708")).bytes;
+  const Octets other = Query("A.EXAMPLE").bytes;
+  const Octets cookie = Query("a.example").Opt(1232, false, Hex("000a00080102030405060708")).bytes;
   ASSERT_EQ(ParseQuestion(other, &upper), QuestionFault::kNone);
   EXPECT_EQ(QuestionKey::Of(upper)->text(), keys[0]);
   ASSERT_EQ(ParseQuestion(cookie, &option), QuestionFault::kNone);

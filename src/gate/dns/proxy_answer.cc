@@ -115,12 +115,12 @@ void Proxy::Core::Answered(const Job& job, const Outcome& outcome) {
   served_.resolver = outcome.resolver;
   if (!job.key.empty()) cache_.Keep(job.key, served_, loop_.Now());
   ForEachAsker(job, [&](const Question& question, const Asker& asker) {
-    Serve(question, asker, served_, 0, &outcome);
+    Serve(question, job.rule, asker, served_, 0, &outcome);
   });
 }
 
-void Proxy::Core::Serve(const Question& question, const Asker& asker, const Served& served, std::uint32_t age_s,
-                        const Outcome* outcome) {
+void Proxy::Core::Serve(const Question& question, wire::RuleRef rule, const Asker& asker, const Served& served,
+                        std::uint32_t age_s, const Outcome* outcome) {
   scratch_.assign(served.message.begin(), served.message.end());
   RestoreQuestion(scratch_, question);
   if (age_s > 0) AgeTtls(scratch_, age_s);
@@ -139,7 +139,7 @@ void Proxy::Core::Serve(const Question& question, const Asker& asker, const Serv
   wire::GateRecord record = QueryRecord(question, asker);
   record.id = id;
   record.reason = wire::GateReason::kAllowedByAllowlist;
-  record.rule = grants_.MayAsk(question.name()).value_or(wire::RuleRef{});
+  record.rule = rule;
   record.rcode = served.rcode;
   record.count = served.targets;
   record.ttl_s = served.ttl_s - std::min(age_s, served.ttl_s);

@@ -91,7 +91,7 @@ Taken Proxy::Core::OnQuestion(Bytes message, const Asker& asker) {
   const Decision decision = Decide(message, stream ? ClientTransport::kTcp : ClientTransport::kUdp, grants_, &question);
   if (!stream || !message.empty()) ++counters_.queries;
   switch (decision.action) {
-    case Action::kForward: return Forward(question, asker);
+    case Action::kForward: return Forward(question, decision.rule, asker);
     case Action::kRefuse: Deny(question, asker, decision.reason, decision.rule, nullptr); return Taken::kHold;
     case Action::kDrop: break;
   }
@@ -105,13 +105,13 @@ Taken Proxy::Core::OnQuestion(Bytes message, const Asker& asker) {
   return Taken::kClose;
 }
 
-Taken Proxy::Core::Forward(const Question& question, const Asker& asker) {
+Taken Proxy::Core::Forward(const Question& question, wire::RuleRef rule, const Asker& asker) {
   const std::optional<QuestionKey> key = QuestionKey::Of(question);
   if (key) {
     std::uint32_t age_s = 0;
     if (const Served* served = cache_.Find(key->text(), loop_.Now(), &age_s)) {
       ++counters_.cache_hits;
-      Serve(question, asker, *served, age_s, nullptr);
+      Serve(question, rule, asker, *served, age_s, nullptr);
       return Taken::kHold;
     }
     if (Join(question, asker, key->text())) return Taken::kHold;
@@ -123,6 +123,7 @@ Taken Proxy::Core::Forward(const Question& question, const Asker& asker) {
   const std::uint32_t index = NewJob(question);
   Job& job = *jobs_[index];
   job.asker = asker;
+  job.rule = rule;
   if (key) {
     job.key = key->text();
     in_flight_.emplace(job.key, index);

@@ -45,6 +45,7 @@ class Proxy::Core final : public QuestionSink, public TcpEdge::Observer, public 
     Question question;                   // views `message`
     std::vector<std::uint8_t> message;
     Asker asker;
+    wire::RuleRef rule;                  // lets the name be asked
     std::vector<Waiter> joined;
     std::string key;                     // empty: for nobody but the asker
     bool refresh = false;                // the asker is the gate itself
@@ -58,7 +59,7 @@ class Proxy::Core final : public QuestionSink, public TcpEdge::Observer, public 
   void CreditTarget(std::string_view name, const Target& target) override;
 
   // proxy_core.cc: from the question to the upstream.
-  Taken Forward(const Question& question, const Asker& asker);
+  Taken Forward(const Question& question, wire::RuleRef rule, const Asker& asker);
   bool Join(const Question& question, const Asker& asker, std::string_view key);
   std::uint32_t NewJob(const Question& question);
   void FreeJob(std::uint32_t index);
@@ -71,8 +72,8 @@ class Proxy::Core final : public QuestionSink, public TcpEdge::Observer, public 
   // proxy_answer.cc: from the upstream to the client.
   void OnLookupOutcome(const Job& job, const Outcome& outcome);
   void Answered(const Job& job, const Outcome& outcome);
-  void Serve(const Question& question, const Asker& asker, const Served& served, std::uint32_t age_s,
-             const Outcome* outcome);
+  void Serve(const Question& question, wire::RuleRef rule, const Asker& asker, const Served& served,
+             std::uint32_t age_s, const Outcome* outcome);
   void ServeRefused(const Question& question, const Asker& asker, Bytes message, const Relayed& relayed,
                     const Outcome& outcome);
   void ReportDnssec(const Question& question, const Outcome& outcome);

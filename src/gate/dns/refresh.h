@@ -2,9 +2,9 @@
 // Resolver refresh: the document's names looked up by the gate itself, at the start, on a tick, on request, one after
 // another. What changed is found out from the records it makes.
 //
-// Records: kTarget for each address, then kTargetsEnd with `count2` TargetStatus and `port` the egress rule's. A validation that failed, or a zone
-// without signatures, is a kDnssecFailed whose `kind2` is kTargetsEnd. A lookup that failed makes no kTargetsEnd, but
-// kResolveEgress always ends with one.
+// Records: kTarget for each address, then kTargetsEnd with `count2` TargetStatus and `port` the egress rule's. A
+// validation that failed, or a zone without signatures, is a kDnssecFailed whose `kind2` is kTargetsEnd. A lookup that
+// failed makes no kTargetsEnd, but kResolveEgress always ends with one.
 #pragma once
 
 #include <cstdint>

@@ -144,7 +144,7 @@ void Upstream::Transmit(Exchange& exchange, Place place) {
   exchange.place = place;
   exchange.placed = true;
   CaseBits letters = {};  // lower case through cellos-upstream
-  if (exchange.way == Way::kDatagram) letters = {entropy_.Next64(), entropy_.Next64(), entropy_.Next64(), entropy_.Next64()};
+  if (exchange.way == Way::kDatagram) std::ranges::generate(letters, [this] { return entropy_.Next64(); });
   const ForwardOptions options{.id = place.id, .letters = exchange.way == Way::kStream ? nullptr : &letters};
   exchange.message_bytes =
       static_cast<std::uint16_t>(WriteForward(*exchange.question, options, std::span(exchange.message)));

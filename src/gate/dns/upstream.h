@@ -2,7 +2,7 @@
 // Questions to the document's resolvers: which one, by which way, how often, how long, and what counts as its answer.
 //
 // One exchange tries resolvers in the document's order, those that failed lately last. One try is a datagram, sent once
-// more at half its time, and a stream where the answer is cut or its letters are wrong; or a stream; or cellos-upstream.
+// more at half its time, and a stream where the answer is cut or in wrong letters; or a stream; or cellos-upstream.
 // A resolver never serves behind one whose validation is stricter: who can silence the first must not gain by it.
 #pragma once
 

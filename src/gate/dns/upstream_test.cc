@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How resolvers are asked and what counts as their answer: forgeries, letters, streams, fail-over (NS-06, NS-11, NS-13).
+// How resolvers are asked and what counts as an answer: forgeries, letters, streams, fail-over (NS-06, NS-11, NS-13).
 #include <gmock/gmock.h>
 
 #include <set>
@@ -239,7 +239,7 @@ TEST_F(UpstreamTest, EqualQuestionsUnderWayAreAskedOnce) {
   stream.Send(Query("ok.example").bytes);
   Pump();
   ASSERT_THAT(held, SizeIs(1));
-  resolver.set_handler([](const Seen& seen) -> std::vector<Octets> { return {seen.Reply().A("@", "192.0.2.7").bytes}; });
+  resolver.set_handler([](const Seen& seen) { return std::vector<Octets>{seen.Reply().A("@", "192.0.2.7").bytes}; });
   Advance(std::chrono::milliseconds(201));  // the same datagram once more
   for (int i = 0; i < 20; ++i) {
     Octets answer;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What carries questions to one resolver: by datagrams, by a stream, through cellos-upstream. All look alike from above.
+// What carries questions to one resolver: by datagrams, by a stream, through cellos-upstream. Alike from above.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ class TransportSink {
  public:
   // There is a place now: Reserve will give one.
   virtual void OnPlaceFree(Handle handle) = 0;
-  // A message under the id of `handle`'s place; with `reply` it came from cellos-upstream. The place is released when it is
+  // A message under the id of `handle`'s place; with `reply` it came by cellos-upstream. The place is released if it is
   // what was waited for.
   virtual void OnMessage(Handle handle, std::span<const std::uint8_t> message, const wire::UpstreamReply* reply) = 0;
   // Refused, unreachable, closed, or no socket to be had. The place is released already.
