@@ -67,7 +67,9 @@ class Gate : public NetTest {
   }
 };
 
-TEST_P(Gate, PK08_DescriptorsThatAreSentAreNotKept) {
+class LongGate : public Gate {};
+
+TEST_P(LongGate, PK08_DescriptorsThatAreSentAreNotKept) {
   World().Forget();
   Net net = Document();
   net.delivery = "runtimeBroker";
@@ -93,7 +95,7 @@ TEST_P(Gate, PK08_DescriptorsThatAreSentAreNotKept) {
   EXPECT_TRUE(Said(trial, "twin", {"data:hi"}));
 }
 
-TEST_P(Gate, PK12_EveryConnectOfACellsLifeHasAVerdict) {
+TEST_P(LongGate, PK12_EveryConnectOfACellsLifeHasAVerdict) {
   World().Forget();
   Net net = Document();
   net.run = R"("timeoutMs":1500)";
@@ -125,7 +127,7 @@ TEST_P(Gate, PK13_AFlowEndsAtTheTtl) {
   EXPECT_TRUE(NothingAfterTheEnd(trial, At(80)));
 }
 
-TEST_P(Gate, PK17_ACellEndsWithItsGate) {
+TEST_P(LongGate, PK17_ACellEndsWithItsGate) {
   for (const int signal : {SIGKILL, SIGSTOP}) {
     steady_clock::time_point when;
     const Trial trial = Interrupted(
@@ -148,7 +150,7 @@ TEST_P(Gate, PK17_ACellEndsWithItsGate) {
   }
 }
 
-TEST_P(Gate, PK18_AStormOfDenialsIsCountedExactly) {
+TEST_P(LongGate, PK18_AStormOfDenialsIsCountedExactly) {
   World().Forget();
   const Trial trial = TryAll(
       Document(), {"storm storm " + At(99) + " 443 " + Server() + " storm-denied.test connects=3000 queries=20000",
@@ -248,6 +250,7 @@ TEST_P(TakenOver, PK19_ALockedGateThatTriesMoreEndsItsCell) {
 
 NET_ATTACK_AS_EVERYBODY(TakenOver);
 NET_ATTACK_AS_EVERYBODY(Gate);
+NET_ATTACK_IN_TWO_WAYS(LongGate);
 
 }  // namespace
 }  // namespace attacks

@@ -95,4 +95,11 @@ std::string NameOfNetParam(const testing::TestParamInfo<std::tuple<As, Family>>&
                            testing::Combine(testing::ValuesIn(Everybody()), testing::Values(Family::k4, Family::k6)), \
                            NameOfNetParam)
 
+// What takes its time: as whoever runs the tests over IPv4, as an ordinary user over IPv6.
+#define NET_ATTACK_IN_TWO_WAYS(suite)                                                                           \
+  INSTANTIATE_TEST_SUITE_P(                                                                                     \
+      As, suite,                                                                                                \
+      testing::Values(std::make_tuple(As::kSelf, Family::k4), std::make_tuple(Everybody().back(), Family::k6)), \
+      NameOfNetParam)
+
 }  // namespace attacks

@@ -356,15 +356,17 @@ TEST_P(Names, NS01_ARebindingPolicyIsToldAndRefuses) {
   EXPECT_TRUE(NothingOut(trial, Either("10.0.0.1", "fd12::1")));
 }
 
-TEST_P(Names, NS12_AnAnswerEndsAndARunningFlowDoesNot) {
+class LongNames : public Names {};
+
+TEST_P(LongNames, NS12_AnAnswerEndsAndARunningFlowDoesNot) {
   Table(
       "short.test A 1 203.0.113.30\nshort.test AAAA 1 2001:db8:113::1e\n"
       "forever.test A 2147483648 203.0.113.31\nforever.test AAAA 2147483648 2001:db8:113::1f\n");
   const Trial trial = TryAll(
       {.rules = {Rule("short.test", 5432, "tcp"), Rule("forever.test", 5432, "tcp")},
        .names = {"short.test", "forever.test"}},
-      {Ask("ask", "short.test"), Ask("clamped", "forever.test"), "--", "running steady " + At(30) + " 5432 ms=24500",
-       "before tcp " + At(30) + " 5432 send=hi want=2", "wait listen 9 ms=23000", "-- 0",
+      {Ask("ask", "short.test"), Ask("clamped", "forever.test"), "--", "running steady " + At(30) + " 5432 ms=23000",
+       "before tcp " + At(30) + " 5432 send=hi want=2", "--",
        "after tcp " + At(30) + " 5432 send=hi want=2", "long tcp " + At(31) + " 5432 send=hi want=2"});
   EXPECT_TRUE(Said(trial, "before", {"data:hi"}));
   EXPECT_TRUE(Said(trial, "running", {"alive"}));
@@ -373,7 +375,7 @@ TEST_P(Names, NS12_AnAnswerEndsAndARunningFlowDoesNot) {
   EXPECT_TRUE(Said(trial, "long", {"data:hi"}));
 }
 
-TEST_P(Names, NS14_SlowTcpClientsDoNotSlowDatagrams) {
+TEST_P(LongNames, NS14_SlowTcpClientsDoNotSlowDatagrams) {
   Zone();
   const Trial trial =
       TryAll(Document(), {"slow dns-slow " + Server() + " granted.test count=300", "--", Ask("twin", "granted.test")});
@@ -388,7 +390,7 @@ TEST_P(Names, NS14_SlowTcpClientsDoNotSlowDatagrams) {
   EXPECT_NE(trial.Said("twin").find(";a=" + At(10)), std::string::npos);
 }
 
-TEST_P(Names, NS16_ABudgetOfNames) {
+TEST_P(LongNames, NS16_ABudgetOfNames) {
   Zone();
   Net net = Document();
   net.dns = R"("budget":{"namesPerMinute":40,"labelBytesPerMinute":16384})";
@@ -407,6 +409,7 @@ TEST_P(Names, NS16_ABudgetOfNames) {
 }
 
 NET_ATTACK_AS_EVERYBODY(Names);
+NET_ATTACK_IN_TWO_WAYS(LongNames);
 
 }  // namespace
 }  // namespace attacks

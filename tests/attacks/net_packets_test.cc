@@ -267,9 +267,11 @@ TEST_P(Packets, TheGrantedFlowStillPassesAtTheEnd) { EXPECT_TRUE(Said(The(), "LA
 
 // ------------------------------------------------------------------------------------- cells of their own
 
-TEST_P(Packets, PK10_PK14_ACellIsReachedFromNowhere) {
+class TwoCells : public Packets {};
+
+TEST_P(TwoCells, PK10_PK14_ACellIsReachedFromNowhere) {
   World().Forget();
-  Write("first.json", TrialDocument(Document(), "net-first", {"listening listen 7777 ms=4000"}));
+  Write("first.json", TrialDocument(Document(), "net-first", {"listening listen 7777 ms=2500"}));
   Write("second.json",
         TrialDocument(Document(), "net-second",
                       {"same tcp " + Server() + " 7777", "loopback tcp " + Either("127.0.0.1", "::1") + " 7777",
@@ -297,6 +299,7 @@ TEST_P(Packets, PK10_PK14_ACellIsReachedFromNowhere) {
 }
 
 NET_ATTACK_AS_EVERYBODY(Packets);
+NET_ATTACK_IN_TWO_WAYS(TwoCells);
 
 }  // namespace
 }  // namespace attacks

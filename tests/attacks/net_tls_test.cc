@@ -316,9 +316,11 @@ TEST_P(Streams, TL20_AHelloInPiecesIsJudgedWholeAndForwardedUnchanged) {
 
 // ------------------------------------------------------------------------------------- cells of their own
 
-TEST_P(Streams, TL09_ATunnelIsBoundedAndItsBytesAreCounted) {
+class LongStreams : public Streams {};
+
+TEST_P(LongStreams, TL09_ATunnelIsBoundedAndItsBytesAreCounted) {
   Zone();
-  const std::string bytes = who() == As::kSelf && !v6() ? "1073741824" : "67108864";
+  const std::string bytes = !v6() ? "1073741824" : "67108864";
   const Trial trial =
       TryAll({.rules = {Rule("raw.test", 5432, "tcp")}, .names = {"raw.test"}},
              {"ask dns " + Server() + " raw.test " + Type(), "--", "bulk bulk " + At(43) + " 5432 bytes=" + bytes});
@@ -326,7 +328,7 @@ TEST_P(Streams, TL09_ATunnelIsBoundedAndItsBytesAreCounted) {
   EXPECT_TRUE(trial.Logged(kClosed, {"\"bytesIn\":" + bytes, "\"bytesOut\":" + bytes}));
 }
 
-TEST_P(Streams, TL13_SilentConnectionsDoNotStarveAGrantedOne) {
+TEST_P(LongStreams, TL13_SilentConnectionsDoNotStarveAGrantedOne) {
   Zone();
   World().Forget();
   const Net net = Document();
@@ -358,6 +360,7 @@ TEST_P(Streams, TL13_SilentConnectionsDoNotStarveAGrantedOne) {
 }
 
 NET_ATTACK_AS_EVERYBODY(Streams);
+NET_ATTACK_IN_TWO_WAYS(LongStreams);
 
 }  // namespace
 }  // namespace attacks
