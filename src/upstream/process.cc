@@ -71,6 +71,7 @@ class Process final : private Handler {
   TrustAnchors anchors_ = IanaRoot();
   ValidatorPart validator_part_;
   std::optional<ValidatorClient> validators_;
+  bool validator_ended_ = false;
   std::optional<SocketDialler> dialler_;
   std::unique_ptr<Service> service_;
   Watch supervisor_;
@@ -112,7 +113,10 @@ base::Result<> Process::Build() {
   loop_ = TRY(Loop::Create());
   dialler_.emplace(*loop_, kDialFd, resolvers(), [this] { loop_->Stop(); });
   if (validator_part_.socket) {
-    validators_.emplace(*loop_, validator_part_.socket.get(), (kLookupFactor + 1) * upstream(), [this] { loop_->Stop(); });
+    validators_.emplace(*loop_, validator_part_.socket.get(), (kLookupFactor + 1) * upstream(), [this] {
+      validator_ended_ = true;
+      loop_->Stop();
+    });
     TRY(validators_->Start());
   }
   std::vector<std::unique_ptr<Resolver>> made;
@@ -151,7 +155,9 @@ base::Result<> Process::Run() {
   std::uint32_t facts = TRY(Lock(config_.filter, Part::kRelay));
   if (validator_part_.socket) facts &= validator_part_.facts;
   Send(RecordOf(wire::GateRecordKind::kReady, facts));
-  return loop_->Run();
+  TRY(loop_->Run());
+  if (validator_ended_) return base::Fail(base::ErrorKind::kInternal, "the validator has ended");
+  return {};
 }
 
 }  // namespace

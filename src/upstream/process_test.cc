@@ -18,6 +18,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -301,6 +302,61 @@ TEST_F(Program, LocksItselfAndAnswersOverDotAndDohWithValidationUnderBothFilters
     EXPECT_GT(big->message.size(), 6000u);
     EXPECT_EQ(Ask(MakeQuery("host.plain.zone.example", kTypeA), resolver)->reply.outcome, UpstreamOutcome::kInsecure);
   }
+}
+
+// Value of a line "Name:\tvalue" of a process's status.
+std::string StatusOf(pid_t pid, const std::string& name) {
+  const std::string text = sys::ReadFile(AT_FDCWD, "/proc/" + std::to_string(pid) + "/status", 65536).value_or("");
+  const std::size_t at = text.find("\n" + name + ":\t");
+  if (at == std::string::npos) return "";
+  const std::size_t start = at + name.size() + 3;
+  return text.substr(start, text.find('\n', start) - start);
+}
+
+TEST_F(Program, HasTwoPartsUnderTwoFiltersAndTheOneWithSocketsHoldsNothingThatLeadsOut) {
+  const SignedZone zone;
+  ZoneServer server(zone);
+  Start({LoopbackResolver(wire::Transport::kUdp, wire::DnssecMode::kRequire, server.port())}, "", zone.anchor());
+  ASSERT_TRUE(Record(wire::GateRecordKind::kReady));
+  const std::string task = "/proc/" + std::to_string(pid_) + "/task/" + std::to_string(pid_) + "/children";
+  const pid_t validator = std::atoi(sys::ReadFile(AT_FDCWD, task, 4096).value_or("").c_str());
+  ASSERT_GT(validator, 0);
+  const std::string ours = StatusOf(::getpid(), "Seccomp_filters");
+  for (const pid_t part : {pid_, validator}) {
+    EXPECT_EQ(StatusOf(part, "Seccomp"), "2");
+    EXPECT_EQ(StatusOf(part, "CapPrm"), "0000000000000000");
+    // Kernels before 5.9 don't count them.
+    const std::string filters = ours.empty() ? "" : std::to_string(std::atoi(ours.c_str()) + 2);
+    EXPECT_EQ(StatusOf(part, "Seccomp_filters"), filters);
+  }
+  if (::geteuid() != 0) GTEST_SKIP() << "looking at descriptors of a process that is not dumpable needs root";
+  for (const int fd : {kRecordsFd, kDialFd, kGateFd}) {
+    const auto relays = sys::ReadLinkAt(AT_FDCWD, "/proc/" + std::to_string(pid_) + "/fd/" + std::to_string(fd));
+    ASSERT_TRUE(relays) << relays.error().message;
+    ASSERT_TRUE(relays->starts_with("socket:")) << *relays;
+    const auto directory = sys::OpenAt(AT_FDCWD, "/proc/" + std::to_string(validator) + "/fd", O_RDONLY | O_DIRECTORY);
+    ASSERT_TRUE(directory);
+    EXPECT_TRUE(sys::ForEachEntry(directory->get(), [&](const sys::DirectoryEntry& entry) {
+      const auto link = sys::ReadLinkAt(directory->get(), entry.name);
+      EXPECT_FALSE(link && *link == *relays) << "the validator's descriptor " << entry.name;
+      return true;
+    }));
+  }
+}
+
+TEST_F(Program, EndsAndSaysSoWhenItsValidatorDoes) {
+  const SignedZone zone;
+  ZoneServer server(zone);
+  Start({LoopbackResolver(wire::Transport::kUdp, wire::DnssecMode::kRequire, server.port())}, "", zone.anchor());
+  ASSERT_TRUE(Record(wire::GateRecordKind::kReady));
+  const std::string task = "/proc/" + std::to_string(pid_) + "/task/" + std::to_string(pid_) + "/children";
+  const pid_t validator = std::atoi(sys::ReadFile(AT_FDCWD, task, 4096).value_or("").c_str());
+  ASSERT_GT(validator, 0);
+  ::kill(validator, SIGKILL);
+  const auto failing = Record(wire::GateRecordKind::kFailing);
+  ASSERT_TRUE(failing);
+  EXPECT_EQ(std::string(failing->name), "the validator has ended");
+  EXPECT_EQ(WEXITSTATUS(WaitForExit()), 1);
 }
 
 TEST_F(Program, ValidatesOverPlainUdpAndFetchesLargeAnswersOverTcp) {
