@@ -65,6 +65,47 @@ void FilterStep(Writer& out, std::string_view of, std::string_view filter) {
   out.Key("sha256").String(crypto::Hex(crypto::Sha256Of(filter))).EndObject();
 }
 
+std::string HexSha256(std::string_view bytes) { return crypto::Hex(crypto::Sha256Of(bytes)); }
+
+// What the gate, the dialler and the kernel are told.
+void Network(Writer& out, const NetworkPlan& network) {
+  out.Key("network").BeginObject();
+  out.Key("gateFilterSha256").String(HexSha256(network.gate_filter));
+  out.Key("hostAddresses").BeginArray();
+  for (const base::IpAddress& address : network.host_addresses) out.String(base::ToString(address));
+  out.EndArray().Key("linkSha256").String(HexSha256(network.link_batch));
+  out.Key("names").BeginArray();
+  for (const NetworkName& name : network.names) {
+    out.BeginObject();
+    Number(out, "index", name.index);
+    out.Key("pattern").String(name.pattern).EndObject();
+  }
+  out.EndArray().Key("queryTypes").BeginArray();
+  for (const std::uint16_t type : network.query_types) out.Uint(type);
+  out.EndArray().Key("resolvers").BeginArray();
+  for (const NetworkResolver& resolver : network.resolvers) {
+    constexpr const char* kTransports[] = {"do53-udp", "do53-tcp", "dot", "doh"};
+    constexpr const char* kModes[] = {"off", "best_effort", "require"};
+    out.BeginObject().Key("dnssec").String(kModes[static_cast<int>(resolver.dnssec)]);
+    out.Key("endpoint").String(base::ToString(resolver.endpoint)).Key("fromHost").Bool(resolver.from_host);
+    out.Key("id").String(resolver.id).Key("path").String(resolver.path);
+    out.Key("transport").String(kTransports[static_cast<int>(resolver.transport)]).EndObject();
+  }
+  out.EndArray().Key("rules").BeginArray();
+  for (const NetworkRule& rule : network.rules) {
+    constexpr const char* kProtocols[] = {"https", "http", "tcp", "udp"};
+    out.BeginObject().Key("host").String(rule.host);
+    Number(out, "index", rule.index);
+    Number(out, "port", rule.port);
+    out.Key("protocol").String(kProtocols[static_cast<int>(rule.protocol)]).EndObject();
+  }
+  out.EndArray().Key("secretSocket").Bool(network.secret_socket);
+  out.Key("table").BeginObject().Key("name").String(network.table).Key("rows").BeginArray();
+  for (const NftRow& row : network.rows) out.String(row.chain + ": " + row.text);
+  out.EndArray().Key("transactionSha256").String(HexSha256(network.nft_batch)).EndObject();
+  out.Key("upstream").Bool(network.upstream).EndObject();
+}
+
 void Steps(Writer& out, const Plan& plan) {
   out.Key("steps").BeginArray();
   if (plan.cgroup.hierarchy != base::CgroupHierarchy::kNone) {
@@ -147,6 +188,7 @@ std::string Plan::ToJson() const {
   out.EndArray();
   Facts(out, facts);
   Number(out, "graceSeconds", static_cast<std::uint64_t>(grace.count()));
+  if (network) Network(out, *network);
   out.Key("notEnforced").BeginArray();
   for (const NotEnforced& item : not_enforced) {
     out.BeginObject().Key("control").String(item.control).Key("why").String(item.why).EndObject();

@@ -67,6 +67,32 @@ std::string Ids(const Plan& plan) {
   return fmt::format("the caller's {}:{}", plan.facts.uid, plan.facts.gid);
 }
 
+void AppendNetwork(const NetworkPlan& network, std::string& out) {
+  const auto line = [&out](std::string_view label, const std::string& text) {
+    out += fmt::format("{:<12} {}\n", label, text);
+  };
+  constexpr const char* kProtocols[] = {"https", "http", "tcp", "udp"};
+  line("gate", fmt::format("own process, filter {} bytes, sha256 {}", network.gate_filter.size(),
+                           crypto::Hex(crypto::Sha256Of(network.gate_filter))));
+  if (network.secret_socket) line("gate", fmt::format("serves secrets at {}", kSecretSocket));
+  for (const NetworkRule& rule : network.rules) {
+    line("egress", fmt::format("{} port {} {}", base::Escape(rule.host), rule.port,
+                               kProtocols[static_cast<int>(rule.protocol)]));
+  }
+  for (const NetworkName& name : network.names) line("name", base::Escape(name.pattern));
+  for (const NetworkResolver& resolver : network.resolvers) {
+    constexpr const char* kTransports[] = {"udp", "tcp", "tls", "https"};
+    line("resolver", fmt::format("{} at {}, {}{}{}", base::Escape(resolver.id), base::ToString(resolver.endpoint),
+                                 kTransports[static_cast<int>(resolver.transport)],
+                                 resolver.dnssec == wire::DnssecMode::kOff ? "" : ", validated",
+                                 resolver.from_host ? ", this machine's own" : ""));
+  }
+  if (!network.network) return;
+  line("table", fmt::format("inet {}: {} rules, sha256 of the transaction {}", network.table, network.rows.size(),
+                            crypto::Hex(crypto::Sha256Of(network.nft_batch))));
+  for (const NftRow& row : network.rows) line("rule", fmt::format("{:<7} {}", row.chain, row.text));
+}
+
 std::string Command(const std::vector<std::string>& argv) {
   std::string text;
   for (const std::string& word : argv) text.append(text.empty() ? "" : " ").append(base::Escape(word));
@@ -115,7 +141,8 @@ std::string Plan::ToText() const {
   line("streams", terminal ? "a terminal of its own" : stdin_open ? "pipes" : "pipes, no input");
   line("time", fmt::format("{} ms ({}), then SIGTERM, {} s later SIGKILL; life {} s", time_limit.count(),
                            time_limit_source, grace.count(), ttl.count()));
-  line("namespaces", "user, mnt, pid (two, nested), net (own loopback only), ipc, uts, cgroup");
+  line("namespaces", fmt::format("user, mnt, pid (two, nested), net ({}), ipc, uts, cgroup",
+                                 network && network->network ? "own loopback, which leads to the gate" : "own loopback only"));
   line("identity", fmt::format("uid {} gid {} inside, {} outside; host name {}", kCellUid, kCellGid, Ids(*this),
                                hostname));
   if (cgroup.hierarchy == base::CgroupHierarchy::kNone) {
@@ -132,6 +159,7 @@ std::string Plan::ToText() const {
     if (IsOnlyAPlace(mount, mounts)) continue;
     line("mount", fmt::format("{:<24} {}", base::Escape(mount.target), Describe(mount)));
   }
+  if (network) AppendNetwork(*network, out);
   line("privileges", "no capability in any set, no new privileges, securebits locked, own session and keyring");
   line("filter", fmt::format("workload: {} bytes, sha256 {}", seccomp.size(), crypto::Hex(crypto::Sha256Of(seccomp))));
   line("filter", fmt::format("guard: {} bytes, sha256 {}", guard_seccomp.size(),

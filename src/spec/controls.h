@@ -13,12 +13,12 @@ namespace spec {
 
 // Parts that a document can ask for. What is false here is refused where a document needs it.
 struct SupportedFeatures {
-  bool egress = false;           // a gate for authority.egressRules
-  bool dns = false;              // a DNS proxy for authority.dnsAuthority
+  bool egress = true;            // a gate for authority.egressRules
+  bool dns = true;               // a DNS proxy for authority.dnsAuthority
   bool doq = false;              // DNS over QUIC upstream
-  bool cdn = false;              // authority.cdnAuthority
+  bool cdn = true;               // authority.cdnAuthority
   bool telemetry = false;        // the in-cell witness
-  bool runtime_secrets = false;  // the two socket deliveries
+  bool runtime_secrets = true;   // the two socket deliveries
   bool http_export = false;
   bool s3_export = false;
 };

@@ -39,19 +39,29 @@ TEST(Controls, AdmitWhatThisBuildCanGive) {
               IsEmpty());
 }
 
+constexpr SupportedFeatures kNothing{.egress = false, .dns = false, .cdn = false, .runtime_secrets = false};
+
+TEST(Controls, AcceptWhatTheGateGrants) {
+  EXPECT_THAT(Pointers(Authority(R"("egressRules":[{"host":"a.b","port":443}],"dnsAuthority":{},"secretRefs":["A"],)"
+                                 R"("cdnAuthority":{"providers":[{"providerId":"p","hostnamePattern":"a.b"}]})") +
+                       R"(,"run":{"argv":["a"],"secretDelivery":"runtimeBroker"})"),
+              IsEmpty());
+}
+
 TEST(Controls, RefuseEveryMissingPartByPointer) {
   EXPECT_THAT(Pointers(Authority(R"("egressRules":[{"host":"a.b","port":443}],"dnsAuthority":{},)"
                                  R"("cdnAuthority":{"providers":[{"providerId":"p","hostnamePattern":"a.b"}]})") +
                        R"(,"telemetry":{"channel":"vsock-cbor","events":["a"],"agentVersion":"1.0.0"})" +
-                       R"(,"export":{"targets":[{"kind":"s3","name":"s","bucket":"buck"}]})"),
+                       R"(,"export":{"targets":[{"kind":"s3","name":"s","bucket":"buck"}]})",
+                       kNothing),
               ElementsAre("/spec/authority/egressRules", "/spec/authority/cdnAuthority/providers",
                           "/spec/authority/dnsAuthority", "/spec/export/targets/0", "/spec/telemetry"));
 }
 
 TEST(Controls, RefuseSocketDeliveriesOnlyWhereASecretIsAskedFor) {
-  EXPECT_THAT(Pointers(R"("authority":{"secretRefs":["A"]},"run":{"argv":["a"]})"),
+  EXPECT_THAT(Pointers(R"("authority":{"secretRefs":["A"]},"run":{"argv":["a"]})", kNothing),
               ElementsAre("/spec/run/secretDelivery"));
-  EXPECT_THAT(Pointers(R"("authority":{"secretRefs":["A"]},"run":{"argv":["a"],"secretDelivery":"runtimeBroker"})"),
+  EXPECT_THAT(Pointers(R"("authority":{"secretRefs":["A"]},"run":{"argv":["a"],"secretDelivery":"runtimeBroker"})", kNothing),
               ElementsAre("/spec/run/secretDelivery"));
   EXPECT_THAT(Pointers(R"("authority":{},"run":{"argv":["a"],"secretDelivery":"runtimeBroker"})"), IsEmpty());
 }
