@@ -23,12 +23,8 @@ wire::RuleRef Builtin(wire::BuiltinRule rule) {
   return {wire::RuleKind::kBuiltin, {}, static_cast<std::uint32_t>(rule)};
 }
 
-// The cell's own addresses: nothing steers a connection to them here.
-bool IsOfTheCell(const base::IpAddress& address) {
-  if (base::ClassOf(address) == base::AddressClass::kLoopback) return true;
-  static const base::IpAddress own6 = *base::ParseIpAddress(wire::kCellAddress6);
-  return address.v6 ? address == own6 : std::memcmp(address.bytes.data(), wire::kCellAddress4, 4) == 0;
-}
+// The cell's own addresses, which the table calls loopback too: nothing steers a connection to them here.
+bool IsOfTheCell(const base::IpAddress& address) { return base::ClassOf(address) == base::AddressClass::kLoopback; }
 
 }  // namespace
 

@@ -122,6 +122,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"TL14ForeignHost", "93.184.216.35", 80, "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n",
                 "l7 l7_http_host_allowlist_miss", "*"},
         Refusal{"TL16TheGateItself", "192.0.0.8", 40000, "x", "flow gate_not_redirected", ""},
+        Refusal{"TL16TheGateItself6", "fd00:ce11::1", 40000, "x", "flow gate_not_redirected", ""},
         Refusal{"TL16NotSteered", "", 0, "x", "flow gate_not_redirected", ""},
         Refusal{"TL17WaitsForTheServer", "93.184.216.34", 443, "", "l7 l7_peek_timeout", ""},
         Refusal{"TL18MalformedHello", "93.184.216.34", 443,
@@ -133,7 +134,9 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"TL19PortOfOneRuleHostOfAnother", "93.184.216.34", 22, HelloFor("a.example"), "flow gate_port", ""},
         Refusal{"PK09Metadata", "169.254.169.254", 80, "GET / HTTP/1.1\r\nHost: b.example\r\n\r\n", "flow gate_metadata",
                 ""},
-        Refusal{"PK16Loopback", "10.0.0.1", 22, "x", "flow gate_address_class", ""}),
+        Refusal{"PK09Metadata6", "fd00:ec2::254", 80, "GET / HTTP/1.1\r\nHost: b.example\r\n\r\n", "flow gate_metadata",
+                ""},
+        Refusal{"PK16Private", "10.0.0.1", 22, "x", "flow gate_address_class", ""}),
     [](const auto& row) { return std::string(row.param.name); });
 
 TEST_F(RelayTest, AForeignHostIsToldWhyBeforeTheReset) {
