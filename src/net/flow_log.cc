@@ -32,9 +32,8 @@ bool HasPorts(std::uint8_t protocol) {
   return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP || protocol == IPPROTO_UDPLITE;
 }
 
-std::optional<PacketTuple> WithPorts(PacketTuple tuple, std::string_view transport, bool first_fragment) {
-  if (!HasPorts(tuple.protocol) || !first_fragment) return tuple;
-  if (transport.size() < 4) return std::nullopt;
+PacketTuple WithPorts(PacketTuple tuple, std::string_view transport, bool first_fragment) {
+  if (!HasPorts(tuple.protocol) || !first_fragment || transport.size() < 4) return tuple;
   tuple.source_port = Word(transport, 0);
   tuple.destination_port = Word(transport, 2);
   return tuple;
@@ -58,6 +57,19 @@ std::optional<PacketTuple> ParseV4(std::string_view bytes) {
   return WithPorts(tuple, bytes.substr(header), (Word(bytes, 6) & 0x1fff) == 0);
 }
 
+// Length of the extension header of type `next` that begins here; 0: it is none, or cut.
+std::size_t ExtensionBytes(std::uint8_t next, std::string_view rest) {
+  if (rest.size() < 8) return 0;
+  switch (next) {
+    case IPPROTO_HOPOPTS:
+    case IPPROTO_ROUTING:
+    case IPPROTO_DSTOPTS: return (Byte(rest, 1) + 1u) * 8u;
+    case IPPROTO_FRAGMENT: return 8;
+    case IPPROTO_AH: return (Byte(rest, 1) + 2u) * 4u;
+    default: return 0;
+  }
+}
+
 std::optional<PacketTuple> ParseV6(std::string_view bytes) {
   if (bytes.size() < 40) return std::nullopt;
   PacketTuple tuple;
@@ -68,34 +80,14 @@ std::optional<PacketTuple> ParseV6(std::string_view bytes) {
   bool first = true;
   constexpr int kMaxHeaders = 16;
   for (int i = 0; i < kMaxHeaders; ++i) {
-    std::size_t length = 0;
-    switch (next) {
-      case IPPROTO_HOPOPTS:
-      case IPPROTO_ROUTING:
-      case IPPROTO_DSTOPTS:
-        if (rest.size() < 2) return std::nullopt;
-        length = (Byte(rest, 1) + 1u) * 8u;
-        break;
-      case IPPROTO_FRAGMENT:
-        if (rest.size() < 8) return std::nullopt;
-        length = 8;
-        first = first && (Word(rest, 2) & 0xfff8) == 0;
-        break;
-      case IPPROTO_AH:
-        if (rest.size() < 2) return std::nullopt;
-        length = (Byte(rest, 1) + 2u) * 4u;
-        break;
-      default: tuple.protocol = next; return WithPorts(tuple, rest, first);
-    }
-    if (length > rest.size()) return std::nullopt;
+    tuple.protocol = next;
+    const std::size_t length = ExtensionBytes(next, rest);
+    if (length == 0 || length > rest.size()) break;
+    if (next == IPPROTO_FRAGMENT) first = first && (Word(rest, 2) & 0xfff8) == 0;
     next = Byte(rest, 0);
     rest.remove_prefix(length);
-    if (!first) {
-      tuple.protocol = next;
-      return tuple;
-    }
   }
-  return std::nullopt;
+  return WithPorts(tuple, rest, first);
 }
 
 std::string Configure(std::uint8_t command, std::uint8_t family, std::uint16_t group, std::uint16_t flags) {
@@ -132,17 +124,26 @@ std::string ProtocolName(std::uint8_t protocol) {
   }
 }
 
-std::optional<LoggedPacket> ParseLogMessage(std::string_view attributes) {
-  constexpr std::size_t kMaxPrefix = 127;
-  LoggedPacket packet;
-  std::optional<PacketTuple> tuple;
+std::optional<LogAttributes> ReadLogAttributes(std::string_view attributes) {
+  constexpr std::size_t kMaxPrefix = 127;  // NF_LOG_PREFIXLEN
+  LogAttributes read;
+  bool prefixed = false;
   const bool whole = ForEachAttribute(attributes, [&](const Attribute& attribute) {
-    if (attribute.type == NFULA_PREFIX) packet.prefix = TextOf(attribute.value.substr(0, kMaxPrefix));
-    if (attribute.type == NFULA_PAYLOAD) tuple = ParsePacket(attribute.value);
+    if (attribute.type == NFULA_PREFIX) {
+      read.prefix = TextOf(attribute.value.substr(0, kMaxPrefix));
+      prefixed = true;
+    }
+    if (attribute.type == NFULA_PAYLOAD) read.payload = attribute.value;
   });
-  if (!whole || !tuple) return std::nullopt;
-  packet.tuple = *tuple;
-  return packet;
+  if (!whole || !prefixed) return std::nullopt;
+  return read;
+}
+
+std::optional<LoggedPacket> ParseLogMessage(std::string_view attributes) {
+  const auto read = ReadLogAttributes(attributes);
+  const auto tuple = read ? ParsePacket(read->payload) : std::nullopt;
+  if (!tuple) return std::nullopt;
+  return LoggedPacket{std::string(read->prefix), *tuple};
 }
 
 base::Result<> OpenFlowLog(int socket) {

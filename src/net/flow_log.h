@@ -20,16 +20,23 @@ struct PacketTuple {
   std::uint16_t source_port = 0, destination_port = 0;  // TCP, UDP and SCTP; else 0
   bool operator==(const PacketTuple&) const = default;
 };
-// nullopt: neither IPv4 nor IPv6, or cut before the ports of a protocol that has some.
+// nullopt: neither IPv4 nor IPv6, or cut inside its fixed header. Ports that were cut off, or that a later fragment does
+// not have, are 0; IPv6 extension headers are followed as far as they are there.
 std::optional<PacketTuple> ParsePacket(std::string_view bytes);
 // "tcp", "udp", "icmp", "icmp6", "sctp", "udplite", else the number.
 std::string ProtocolName(std::uint8_t protocol);
+
+// Prefix and packet of one NFULNL_MSG_PACKET, from behind its nfgenmsg; nullopt without a prefix.
+struct LogAttributes {
+  std::string_view prefix, payload;  // into the bytes
+};
+std::optional<LogAttributes> ReadLogAttributes(std::string_view attributes);
 
 struct LoggedPacket {
   std::string prefix;       // of the rule
   PacketTuple tuple;
 };
-// The attributes of one NFULNL_MSG_PACKET, from behind its nfgenmsg; nullopt when there is no packet in them.
+// The same, with the packet read; nullopt when there is none.
 std::optional<LoggedPacket> ParseLogMessage(std::string_view attributes);
 
 // Binds `socket` (NETLINK_NETFILTER of the cell's namespace) to the group of the plan's rules; non-blocking from then on.

@@ -24,6 +24,7 @@ WEAK(JudgeL7Decisions);
 WEAK(JudgeMerkle);
 WEAK(JudgeMerkleLeaf);
 WEAK(JudgeMutation);
+WEAK(JudgeNetworkObservations);
 WEAK(JudgePolicyAdmission);
 WEAK(JudgeRedaction);
 WEAK(JudgeSignatures);
@@ -62,7 +63,7 @@ std::span<const KindRow> Kinds() {
       {"merkle", JudgeMerkle, kNotBuilt},
       {"merkle_leaves", JudgeMerkleLeaf, kNotBuilt},
       {"mutations", JudgeMutation, kNotBuilt},
-      {"network_observations", nullptr, kLater},
+      {"network_observations", JudgeNetworkObservations, kNotBuilt},
       {"policy_admission", JudgePolicyAdmission, kNotBuilt},
       {"principal_uris", nullptr, kLater},
       {"redaction", JudgeRedaction, kNotBuilt},

@@ -32,6 +32,7 @@ Outcome JudgeEventsData(const json::Value& record, const Source& source);
 Outcome JudgeHostnameAllowlist(const json::Value& record, const Source& source);
 Outcome JudgeHostnameExtraction(const json::Value& record, const Source& source);
 Outcome JudgeL7Decisions(const json::Value& record, const Source& source);
+Outcome JudgeNetworkObservations(const json::Value& record, const Source& source);
 Outcome JudgePolicyAdmission(const json::Value& record, const Source& source);
 Outcome JudgeRedaction(const json::Value& record, const Source& source);
 Outcome JudgeSignatures(const json::Value& record, const Source& source);

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Vectors of what is seen of a network: packets, log attributes, rounds of rebinding.
+#include <string>
+
+#include "json/writer.h"
+#include "net/flow_log.h"
+#include "net/netlink.h"
+#include "vectors/kinds.h"
+
+namespace vectors {
+namespace {
+
+std::string BytesIn(const json::Value& record) {
+  const json::Value* hex = At(record, {"input", "hex"});
+  const auto bytes = hex != nullptr ? base::HexDecode(hex->string()) : std::nullopt;
+  return bytes ? std::string(bytes->begin(), bytes->end()) : std::string();
+}
+
+// The published form names four protocols and reads ports of two.
+std::string PacketJson(const std::optional<net::PacketTuple>& tuple) {
+  std::string text;
+  json::Writer out(text);
+  out.BeginObject();
+  const bool named = tuple && (tuple->protocol == 6 || tuple->protocol == 17 || tuple->protocol == 1 || tuple->protocol == 58);
+  const bool ports = tuple && (tuple->protocol == 6 || tuple->protocol == 17) && tuple->destination_port != 0;
+  const auto text_or_null = [&](std::string_view key, bool present, const std::string& value) {
+    out.Key(key);
+    present ? out.String(value) : out.Raw("null");
+  };
+  const auto number_or_null = [&](std::string_view key, bool present, std::uint64_t value) {
+    out.Key(key);
+    present ? out.Uint(value) : out.Raw("null");
+  };
+  text_or_null("dst_addr", tuple.has_value(), tuple ? base::ToString(tuple->destination) : "");
+  number_or_null("dst_port", ports, ports ? tuple->destination_port : 0);
+  text_or_null("protocol", named, named ? net::ProtocolName(tuple->protocol) : "");
+  number_or_null("protocol_byte", tuple.has_value(), tuple ? tuple->protocol : 0);
+  text_or_null("src_addr", tuple.has_value(), tuple ? base::ToString(tuple->source) : "");
+  number_or_null("src_port", ports, ports ? tuple->source_port : 0);
+  out.EndObject();
+  return text;
+}
+
+std::string LogJson(const std::string& bytes) {
+  const auto read = net::ReadLogAttributes(bytes);
+  std::string text;
+  json::Writer out(text);
+  out.BeginObject();
+  if (read) {
+    out.Key("ok").Bool(true).Key("payload_hex").String(net::HexOf(read->payload)).Key("prefix").String(read->prefix);
+  } else {
+    out.Key("error").String("missing_prefix").Key("ok").Bool(false);
+  }
+  out.EndObject();
+  return text;
+}
+
+}  // namespace
+
+Outcome JudgeNetworkObservations(const json::Value& record, const Source&) {
+  const json::Value* kind = At(record, {"input", "kind"});
+  if (kind == nullptr) return Failed("no kind");
+  if (kind->string() == "ip_packet") return Compare(record, PacketJson(net::ParsePacket(BytesIn(record))));
+  if (kind->string() == "netlink_log_attributes") return Compare(record, LogJson(BytesIn(record)));
+  if (kind->string() == "dns_rebinding") return Skipped("judged by the tests of gate/dns/rebinding");
+  return Skipped("no part of this build reads nft's text or JSON, or flow rings");
+}
+
+}  // namespace vectors
