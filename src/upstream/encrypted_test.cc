@@ -225,6 +225,23 @@ TEST_P(Dot, RepliesInAnotherOrderFindTheirQuestions) {
   EXPECT_EQ(**second, Echo(MakeQuery("second.example", kTypeA)));
 }
 
+TEST_P(Dot, AQuestionUnderWayOnAUsedConnectionThatBreaksIsAskedOnceMore) {
+  options_.cut_at = 2;
+  Begin();
+  ASSERT_TRUE(AskOne(MakeQuery("first.example", kTypeA)));
+  const auto second = AskOne(MakeQuery("second.example", kTypeA));
+  ASSERT_TRUE(second) << second.error().message;
+  EXPECT_EQ(server_->connections(), 2);
+  EXPECT_EQ(server_->requests(), 3);
+}
+
+TEST_P(Dot, AQuestionOnAFreshConnectionThatBreaksHasFailed) {
+  options_.cut_at = 1;
+  Begin();
+  EXPECT_FALSE(AskOne(MakeQuery("first.example", kTypeA)));
+  EXPECT_EQ(server_->connections(), 1);
+}
+
 class Doh : public Encrypted {};
 INSTANTIATE_TEST_SUITE_P(Only, Doh, testing::Values(Way{"Doh", Speaks::kDoh}), [](const auto& way) { return way.param.name; });
 

@@ -26,6 +26,7 @@ struct TlsServerOptions {
   long valid_until = 3600;                                 // seconds from now
   int max_version = 0;                                     // OpenSSL's number; 0: any
   int close_after = 0;         // replies on one connection, then it is closed; 0: never
+  int cut_at = 0;              // DoT: the query of a connection at which it is closed without a reply; 0: never
   bool silent = false;         // takes queries, never replies
   bool reverse_pairs = false;  // DoT: waits for two queries, answers the second first
   bool answers_http1 = false;  // DoH: no ALPN

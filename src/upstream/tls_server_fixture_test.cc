@@ -162,12 +162,14 @@ void TlsServer::Serve(int socket) {
 
 void TlsServer::ServeDot(SSL* ssl) {
   std::vector<std::string> held;
+  int taken = 0;
   for (int replies = 0; options_.close_after == 0 || replies < options_.close_after;) {
     std::string length, query;
     if (!ReadExactly(ssl, &length, 2)) return;
     const std::size_t size = static_cast<std::uint8_t>(length[0]) << 8 | static_cast<std::uint8_t>(length[1]);
     if (!ReadExactly(ssl, &query, size)) return;
     ++requests_;
+    if (++taken == options_.cut_at) return;
     if (options_.silent) continue;
     held.push_back(handler_(query));
     if (options_.reverse_pairs && held.size() < 2) continue;
