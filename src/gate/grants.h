@@ -73,7 +73,7 @@ class Grants {
   std::span<const std::uint32_t> RulesOfPort(std::uint16_t port, bool udp) const;
   // Positions of name rules that match a canonical name.
   void RulesOfName(std::string_view canonical, std::vector<std::uint32_t>* positions) const;
-  // Positions of the literal rules that open `address`, whatever their port, ascending; costs the prefix lengths in use.
+  // Positions of the literal rules that open `address`, whatever their port, ascending; costs the prefix lengths used.
   void LiteralsOf(const base::IpAddress& address, std::vector<std::uint32_t>* positions) const;
   // The builtin row that keeps `address` from everybody whom no literal rule lets in: its class, one of the host's own.
   std::optional<wire::RuleRef> BuiltinRowOf(const base::IpAddress& address) const;
@@ -89,7 +89,7 @@ class Grants {
   std::vector<wire::GateName> names_;
   std::vector<wire::GateResolver> resolvers_;
   std::vector<wire::GateSecret> secrets_;
-  std::unordered_map<base::IpPrefix, std::vector<std::uint32_t>, PrefixHash> literals_;  // of rules with an address or CIDR
+  std::unordered_map<base::IpPrefix, std::vector<std::uint32_t>, PrefixHash> literals_;
   std::vector<std::uint8_t> lengths4_, lengths6_;  // prefix lengths in literals_
   std::vector<base::IpAddress> host_addresses_;    // sorted
   std::unordered_map<std::string, std::vector<base::IpPrefix>, TextHash, std::equal_to<>> responses_;
@@ -133,8 +133,8 @@ struct FlowVerdict {
   wire::GateReason reason = wire::GateReason::kGateNotAnswered;  // kGateGrantMatch: allowed, maybe under inspection
   wire::RuleRef rule = {};
   std::uint64_t query = 0;
-  // Allowed: positions in rules() that may grant it, in document order. When `inspect` is set none is `tcp` or `udp`, and
-  // the first bytes decide which one does, if any.
+  // Allowed: positions in rules() that may grant it, in document order. With `inspect` none is `tcp` or `udp`, and the
+  // first bytes decide which one does, if any.
   std::vector<std::uint32_t> candidates;
   bool inspect = false;
 };

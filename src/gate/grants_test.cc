@@ -99,11 +99,14 @@ TEST(Grants, MayAskNamesTheFirstRowOfTheDocument) {
 }
 
 TEST(Grants, AnAddressOfAClassIsGivenByNameOnlyWhenALiteralOpensIt) {
-  auto grants = ConfigFixture().Allow("10.1.2.3", 5432, FlowProtocol::kTcp).Allow("192.168.0.0/16", 80, FlowProtocol::kHttp)
-                    .HostAddress("203.0.113.9").Make();
-  for (const char* refused : {"10.1.2.4", "127.0.0.1", "169.254.169.254", "fd00:ec2::254", "0.0.0.0", "::", "::1",
-                              "224.0.0.1", "100.64.0.1", "fe80::1", "::ffff:127.0.0.1", "64:ff9b::10.0.0.1",
-                              "2002:a00:1::", "203.0.113.9"}) {
+  auto grants = ConfigFixture()
+                    .Allow("10.1.2.3", 5432, FlowProtocol::kTcp)
+                    .Allow("192.168.0.0/16", 80, FlowProtocol::kHttp)
+                    .HostAddress("203.0.113.9")
+                    .Make();
+  for (const char* refused :
+       {"10.1.2.4", "127.0.0.1", "169.254.169.254", "fd00:ec2::254", "0.0.0.0", "::", "::1", "224.0.0.1", "100.64.0.1",
+        "fe80::1", "::ffff:127.0.0.1", "64:ff9b::10.0.0.1", "2002:a00:1::", "203.0.113.9"}) {
     const auto row = grants.WhyAddressRefused(Ip(refused));
     ASSERT_TRUE(row) << refused;
     EXPECT_EQ(row->kind, RuleKind::kBuiltin);
@@ -171,7 +174,8 @@ TEST_F(JudgeFlowTest, AnAnswerThatIsOverOpensNothing) {
 }
 
 TEST_F(JudgeFlowTest, MetadataAndClassesStandBeforeEveryNameGrant) {  // PK-09, NS-02
-  config.Allow("a.example", 80, FlowProtocol::kTcp).Allow("10.0.0.0/8", 81, FlowProtocol::kTcp)
+  config.Allow("a.example", 80, FlowProtocol::kTcp)
+      .Allow("10.0.0.0/8", 81, FlowProtocol::kTcp)
       .Allow("0.0.0.0/0", 80, FlowProtocol::kTcp);
   for (const char* address : {"169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16"}) {
     Answer("a.example", address);
@@ -216,7 +220,8 @@ TEST_F(JudgeFlowTest, ARuleThatLooksAtNoBytesGrantsAlone) {
 }
 
 TEST_F(JudgeFlowTest, OneAddressOfTwoNamesLeavesTheChoiceToTheBytes) {
-  config.Allow("a.example", 443, FlowProtocol::kHttps).Allow("*.cdn.example", 443, FlowProtocol::kHttps)
+  config.Allow("a.example", 443, FlowProtocol::kHttps)
+      .Allow("*.cdn.example", 443, FlowProtocol::kHttps)
       .Allow("c.example", 443, FlowProtocol::kHttps);
   Answer("a.example", "93.184.216.34");
   Answer("x.cdn.example", "93.184.216.34");

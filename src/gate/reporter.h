@@ -18,8 +18,8 @@ namespace gate {
 class RecordReporter final : public Reporter, private Loop::Watcher {
  public:
   struct Bounds {
-    std::size_t queue = 2048;                   // records
-    std::uint32_t denials_per_second = 100;     // told one by one
+    std::size_t queue = 2048;                // records
+    std::uint32_t denials_per_second = 100;  // told one by one
   };
   // `socket` is not owned, but watched here alone. Everything outlives it.
   RecordReporter(Loop& loop, const base::Clock& clock, int socket, Bounds bounds);
@@ -65,9 +65,9 @@ class RecordReporter final : public Reporter, private Loop::Watcher {
   std::vector<Sum> sums_;
   std::uint64_t next_id_ = 1;
   std::uint64_t suppressed_ = 0, lost_ = 0;
-  base::BootTime second_{0};       // begin of the current one
-  std::uint32_t told_ = 0;         // denials of this second
-  Loop::TimerId timer_ = 0;        // tells the sums
+  base::BootTime second_{0};  // begin of the current one
+  std::uint32_t told_ = 0;    // denials of this second
+  Loop::TimerId timer_ = 0;   // tells the sums
   std::function<void()> on_input_;
   bool output_watched_ = false, broken_ = false;
 };

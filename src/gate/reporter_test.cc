@@ -39,8 +39,9 @@ class ReporterTest : public testing::Test {
     std::vector<std::vector<GateRecord>> packets;
     std::vector<GateRecord> buffer(wire::kMaxRecordsPerPacket + 1);
     for (;;) {
-      auto got = sys::RecvMsg(ends.second.get(),
-                              {reinterpret_cast<char*>(buffer.data()), buffer.size() * sizeof(GateRecord)}, MSG_DONTWAIT);
+      auto got =
+          sys::RecvMsg(ends.second.get(), {reinterpret_cast<char*>(buffer.data()), buffer.size() * sizeof(GateRecord)},
+                       MSG_DONTWAIT);
       if (!got || got->bytes == 0) return packets;
       packets.emplace_back(buffer.begin(), buffer.begin() + static_cast<long>(got->bytes / sizeof(GateRecord)));
     }

@@ -15,9 +15,9 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kPipes = 128;
-constexpr std::uint64_t kForItself = 256;    // its own descriptors, those in the cell, and the DNS proxy's upstreams
-constexpr std::uint64_t kUdpShare = 4;       // of the flows, at most one in so many is a UDP association
-constexpr milliseconds kLastWords{2000};     // for the supervisor to take them
+constexpr std::uint64_t kForItself = 256;  // its own descriptors, those in the cell, and the DNS proxy's upstreams
+constexpr std::uint64_t kUdpShare = 4;     // of the flows, at most one in so many is a UDP association
+constexpr milliseconds kLastWords{2000};   // for the supervisor to take them
 
 }  // namespace
 
@@ -26,7 +26,10 @@ std::uint64_t Gate::DescriptorsFor(const wire::GateLimits& limits) {
 }
 
 Gate::Gate(const base::Clock& clock, std::unique_ptr<Loop> loop, Grants grants)
-    : clock_(clock), loop_(std::move(loop)), grants_(std::move(grants)), credits_(grants_.limits().answer_entries),
+    : clock_(clock),
+      loop_(std::move(loop)),
+      grants_(std::move(grants)),
+      credits_(grants_.limits().answer_entries),
       reporter_(*loop_, clock, wire::kGateRecordsFd, {.denials_per_second = grants_.limits().denials_per_second}),
       dialler_(*loop_, wire::kGateDialFd) {}
 
@@ -37,8 +40,8 @@ base::Result<std::unique_ptr<Gate>> Gate::Create(const base::Clock& clock, Grant
   TRY(gate->reporter_.WatchInput([raw = gate.get()] { raw->OnCommands(); }));
   if (gate->grants_.header().network != 0) TRY(gate->StartNetwork(sockets, descriptors));
   if (sockets.secrets >= 0 && gate->grants_.header().secret_token[0] != 0) {
-    gate->secrets_ = TRY(SecretSocket::Create(*gate->loop_, gate->grants_, gate->reporter_, sockets.secrets,
-                                              wire::kGateSecretsFd));
+    gate->secrets_ =
+        TRY(SecretSocket::Create(*gate->loop_, gate->grants_, gate->reporter_, sockets.secrets, wire::kGateSecretsFd));
   }
   return gate;
 }
@@ -49,11 +52,12 @@ base::Result<> Gate::StartNetwork(const CellSockets& sockets, std::uint64_t desc
   const std::uint64_t for_others = kForItself + limits.tcp_dns_clients + 2 * kPipes;
   const std::uint64_t for_flows = descriptors - std::min(descriptors, for_others);
   // Two descriptors a flow, and a quarter of one for the share of UDP.
-  const auto flows = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(for_flows * 4 / 9, 1, std::max(limits.flows, 1u)));
+  const std::uint64_t most = std::max(limits.flows, 1u);
+  const auto flows = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(for_flows * 4 / 9, 1, most));
   const RelayBounds bounds = {.flows = flows, .half_open = std::min(limits.half_open, flows), .pipes = kPipes};
-  relay_ = TRY(Relay::Create({*loop_, grants_, credits_, reporter_, dialler_, destinations_,
-                              [this] { return reporter_.Congested(); }},
-                             {sockets.relay4, sockets.relay6}, bounds));
+  relay_ = TRY(Relay::Create(
+      {*loop_, grants_, credits_, reporter_, dialler_, destinations_, [this] { return reporter_.Congested(); }},
+      {sockets.relay4, sockets.relay6}, bounds));
   std::vector<UdpRelay::Port> ports;
   for (std::size_t i = 0; i < sockets.udp.size(); ++i) {
     ports.push_back({grants_.header().udp_port[i], sockets.udp[i].v4, sockets.udp[i].v6});
@@ -101,8 +105,7 @@ void Gate::Beat() {
 void Gate::OnCommands() {
   for (;;) {
     wire::GateCommand command;
-    const long got =
-        sys::Receive(wire::kGateRecordsFd, {reinterpret_cast<std::uint8_t*>(&command), sizeof command});
+    const long got = sys::Receive(wire::kGateRecordsFd, {reinterpret_cast<std::uint8_t*>(&command), sizeof command});
     if (got == -EAGAIN) return;
     // The supervisor is gone, and with it everybody who would hear of what is done here.
     if (got <= 0) return loop_->Stop();
@@ -112,8 +115,10 @@ void Gate::OnCommands() {
 
 void Gate::Obey(const wire::GateCommand& command) {
   switch (command.kind) {
-    case wire::GateCommandKind::kRevoke: return Revoke();
-    case wire::GateCommandKind::kStop: return Stop();
+    case wire::GateCommandKind::kRevoke:
+      return Revoke();
+    case wire::GateCommandKind::kStop:
+      return Stop();
     case wire::GateCommandKind::kRefresh:
       if (proxy_ && command.index < grants_.names().size()) proxy_->Refresh(command.index);
       return;

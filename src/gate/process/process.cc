@@ -29,9 +29,9 @@ base::Result<> Serve() {
   Configuration configuration = TRY(ReadConfiguration());
   const wire::GateConfigHeader header = configuration.grants.header();
   const CellSockets sockets = TRY(ReceiveCellSockets(header.udp_ports));
-  const std::uint32_t lock = TRY_WITH(
-      "locking the gate", Lock({.descriptors = Gate::DescriptorsFor(header.limits)},
-                               {configuration.filter.data(), configuration.filter.size()}));
+  const std::uint32_t lock =
+      TRY_WITH("locking the gate", Lock({.descriptors = Gate::DescriptorsFor(header.limits)},
+                                        {configuration.filter.data(), configuration.filter.size()}));
   configuration.filter = {};
   const auto gate = TRY_WITH("starting the gate", Gate::Create(base::SystemClock(), std::move(configuration.grants),
                                                                sockets, DescriptorLimit()));

@@ -59,8 +59,8 @@ bool IsSocket(int fd) {
 }
 
 base::Result<Configuration> ReadConfiguration() {
-  const std::string text = TRY_WITH("reading the configuration", sys::ReadAll(wire::kGateConfigFd,
-                                                                             wire::kMaxGateConfigBytes));
+  const std::string text =
+      TRY_WITH("reading the configuration", sys::ReadAll(wire::kGateConfigFd, wire::kMaxGateConfigBytes));
   base::UniqueFd(wire::kGateConfigFd).Reset();
   std::vector<std::uint64_t> aligned(text.size() / 8 + 1);
   std::memcpy(aligned.data(), text.data(), text.size());

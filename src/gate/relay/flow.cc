@@ -37,7 +37,8 @@ void Flow::Start(base::UniqueFd client, const base::IpEndpoint& peer, const base
   unseen_ = 0;
   client_readable_ = server_readable_ = server_writable_ = false;
   client_writable_ = true;
-  client_watched_ = client_output_ = client_told_ = server_told_ = told_ = one_ended_ = client_ended_ = server_ended_ = false;
+  client_watched_ = client_output_ = client_told_ = server_told_ = told_ = one_ended_ = client_ended_ = server_ended_ =
+      false;
   opened_ = active_ = relay_.parts_.loop.Now();
   if (!verdict.inspect) return Dial(rule_.index);
   phase_ = Phase::kPeeking;
@@ -71,13 +72,19 @@ void Flow::OnClient(std::uint32_t events) {
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) client_readable_ = true;
   if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) client_writable_ = true;
   switch (phase_) {
-    case Phase::kPeeking: Peek(); return;
-    case Phase::kOpen: return Pump();
-    case Phase::kRefused: Drain(); return;
+    case Phase::kPeeking:
+      Peek();
+      return;
+    case Phase::kOpen:
+      return Pump();
+    case Phase::kRefused:
+      Drain();
+      return;
     case Phase::kConnecting:  // what comes now waits, but a workload that is gone is not dialled for
       if ((events & (EPOLLHUP | EPOLLERR)) != 0) Break(wire::ClosedBy::kWorkload);
       return;
-    case Phase::kFree: return;
+    case Phase::kFree:
+      return;
   }
 }
 
@@ -159,9 +166,8 @@ void Flow::Dial(std::uint32_t rule_index) {
   request.port = to_.port;
   request.v6 = to_.address.v6 ? 1 : 0;
   std::memcpy(request.address, to_.address.bytes.data(), sizeof request.address);
-  ticket_ = relay_.parts_.dialler.Dial(request, [this](base::Result<base::UniqueFd> dialled) {
-    OnDialled(std::move(dialled));
-  });
+  ticket_ = relay_.parts_.dialler.Dial(request,
+                                       [this](base::Result<base::UniqueFd> dialled) { OnDialled(std::move(dialled)); });
 }
 
 void Flow::OnDialled(base::Result<base::UniqueFd> dialled) {
@@ -260,7 +266,8 @@ void Flow::Check(base::BootTime now) {
       }
       if (now - active_ >= milliseconds(limits.idle_ms)) EndBy(wire::GateReason::kGateLimit, Limits());
       return;
-    case Phase::kFree: return;
+    case Phase::kFree:
+      return;
   }
 }
 

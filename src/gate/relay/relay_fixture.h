@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A relay with real sockets on loopback, and twins for what only a cell and its supervisor have: the original destination
-// and the dialler, which connects to a server of the test whatever is asked for.
+// A relay with real sockets on loopback, and twins for what only a cell and its supervisor have: the original
+// destination and the dialler, which connects to a server of the test whatever is asked for.
 #pragma once
 
 #include <arpa/inet.h>
@@ -167,8 +167,9 @@ class RelayTest : public testing::Test {
 
   void Start(RelayBounds bounds = {}) {
     grants.emplace(config.Make());
-    relay = std::move(*Relay::Create({*loop, *grants, credits, reporter, *dialler, destinations, [this] { return congested; }},
-                                     {listener.get(), -1}, bounds));
+    relay = std::move(
+        *Relay::Create({*loop, *grants, credits, reporter, *dialler, destinations, [this] { return congested; }},
+                       {listener.get(), -1}, bounds));
   }
   void Answer(std::string_view name, std::string_view address) {
     credits.Remember(*base::ParseIpAddress(address), {std::string(name), 77, clock.boot + std::chrono::hours(1)});

@@ -80,7 +80,8 @@ struct Refusal {
 class RefusalTest : public RelayTest, public testing::WithParamInterface<Refusal> {};
 
 TEST_P(RefusalTest, IsResetAndToldAndNothingLeaves) {
-  config.Allow("a.example", 443, FlowProtocol::kHttps).Allow("b.example", 80, FlowProtocol::kHttp)
+  config.Allow("a.example", 443, FlowProtocol::kHttps)
+      .Allow("b.example", 80, FlowProtocol::kHttp)
       .Allow("192.0.2.1", 22, FlowProtocol::kTcp);
   Answer("a.example", "93.184.216.34");
   Answer("b.example", "93.184.216.35");
@@ -110,9 +111,10 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"TL01AddressNeverAnswered", "93.184.216.99", 443, HelloFor("a.example"), "flow gate_not_answered", ""},
         Refusal{"TL02NoServerName", "93.184.216.34", 443, l7::test::Record(l7::test::Hello("")), "l7 l7_sni_missing",
                 kAlert},
-        Refusal{"TL04OtherNameOnTheSameAddress", "93.184.216.34", 443, HelloFor("b.example"), "l7 l7_sni_allowlist_miss",
-                kAlert},
-        Refusal{"TL05SshOnAnHttpsGrant", "93.184.216.34", 443, "SSH-2.0-OpenSSH_9.2\r\n", "l7 l7_unknown_protocol", "*"},
+        Refusal{"TL04OtherNameOnTheSameAddress", "93.184.216.34", 443, HelloFor("b.example"),
+                "l7 l7_sni_allowlist_miss", kAlert},
+        Refusal{"TL05SshOnAnHttpsGrant", "93.184.216.34", 443, "SSH-2.0-OpenSSH_9.2\r\n", "l7 l7_unknown_protocol",
+                "*"},
         Refusal{"TL05TlsOnAnHttpGrant", "93.184.216.35", 80, HelloFor("b.example"), "l7 l7_unknown_protocol", "*"},
         Refusal{"TL05UpgradeOnHttp", "93.184.216.35", 80,
                 "GET / HTTP/1.1\r\nHost: b.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
@@ -126,14 +128,14 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"TL16NotSteered", "", 0, "x", "flow gate_not_redirected", ""},
         Refusal{"TL17WaitsForTheServer", "93.184.216.34", 443, "", "l7 l7_peek_timeout", ""},
         Refusal{"TL18MalformedHello", "93.184.216.34", 443,
-                l7::test::Record(l7::test::Hello(
-                    l7::test::ServerName(l7::test::NameEntry("a.example") + l7::test::NameEntry("b.example")))),
+                l7::test::Record(l7::test::Hello(l7::test::ServerName(l7::test::NameEntry("a.example") +
+                                                                      l7::test::NameEntry("b.example")))),
                 "l7 l7_malformed_hello", "*"},
         Refusal{"TL18NameWithNul", "93.184.216.34", 443, HelloFor(std::string_view("a.example\0.evil", 15)),
                 "l7 l7_malformed_hello", "*"},
         Refusal{"TL19PortOfOneRuleHostOfAnother", "93.184.216.34", 22, HelloFor("a.example"), "flow gate_port", ""},
-        Refusal{"PK09Metadata", "169.254.169.254", 80, "GET / HTTP/1.1\r\nHost: b.example\r\n\r\n", "flow gate_metadata",
-                ""},
+        Refusal{"PK09Metadata", "169.254.169.254", 80, "GET / HTTP/1.1\r\nHost: b.example\r\n\r\n",
+                "flow gate_metadata", ""},
         Refusal{"PK09Metadata6", "fd00:ec2::254", 80, "GET / HTTP/1.1\r\nHost: b.example\r\n\r\n", "flow gate_metadata",
                 ""},
         Refusal{"PK16Private", "10.0.0.1", 22, "x", "flow gate_address_class", ""}),
@@ -170,8 +172,9 @@ TEST_F(RelayTest, TheSecondRequestOfAConnectionIsJudgedToo) {  // TL-14
   std::string end;
   EXPECT_EQ(ReadAll(*server, &end), "") << "the second request reached the server";
   EXPECT_EQ(end, "reset");
-  EXPECT_EQ(reporter.Story(), "flow gate_grant_match | l7 l7_http_host_allowlist_match | l7 l7_http_host_allowlist_miss | "
-                              "closed by gate l7_http_host_allowlist_miss");
+  EXPECT_EQ(reporter.Story(),
+            "flow gate_grant_match | l7 l7_http_host_allowlist_match | l7 l7_http_host_allowlist_miss | "
+            "closed by gate l7_http_host_allowlist_miss");
 }
 
 TEST_F(RelayTest, AStreamToAForeignAuthorityNeverReachesTheServer) {  // TL-15

@@ -24,8 +24,14 @@ wire::RuleRef Limits() {
 
 UdpAssociation::UdpAssociation(UdpRelay& relay, UdpRelay::Key key, int listener, const sys::PacketPath& path,
                                const FlowVerdict& verdict)
-    : relay_(relay), key_(key), listener_(listener), path_(path), rule_(verdict.rule), query_(verdict.query),
-      opened_(relay.parts_.loop.Now()), active_(opened_) {}
+    : relay_(relay),
+      key_(key),
+      listener_(listener),
+      path_(path),
+      rule_(verdict.rule),
+      query_(verdict.query),
+      opened_(relay.parts_.loop.Now()),
+      active_(opened_) {}
 
 UdpAssociation::~UdpAssociation() {
   if (ticket_ != 0) relay_.parts_.dialler.Cancel(ticket_);
@@ -39,8 +45,8 @@ void UdpAssociation::Start() {
   request.protocol = wire::IpProtocol::kUdp;
   request.v6 = key_.to.address.v6 ? 1 : 0;
   std::memcpy(request.address, key_.to.address.bytes.data(), sizeof request.address);
-  ticket_ = relay_.parts_.dialler.Dial(
-      request, [this](base::Result<base::UniqueFd> dialled) { OnDialled(std::move(dialled)); });
+  ticket_ = relay_.parts_.dialler.Dial(request,
+                                       [this](base::Result<base::UniqueFd> dialled) { OnDialled(std::move(dialled)); });
 }
 
 void UdpAssociation::OnDialled(base::Result<base::UniqueFd> dialled) {
@@ -150,8 +156,8 @@ void UdpAssociation::Finish(wire::ClosedBy by, wire::GateReason reason, wire::Ru
   record.closed_by = by;
   record.bytes_out = bytes_out_;
   record.bytes_in = bytes_in_;
-  record.duration_ms = static_cast<std::uint64_t>(
-      std::chrono::duration_cast<milliseconds>(relay_.parts_.loop.Now() - opened_).count());
+  record.duration_ms =
+      static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(relay_.parts_.loop.Now() - opened_).count());
   relay_.parts_.reporter.Report(record);
   relay_.totals_.bytes_out += bytes_out_;
   relay_.totals_.bytes_in += bytes_in_;

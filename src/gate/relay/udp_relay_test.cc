@@ -35,8 +35,8 @@ class UdpRelayTest : public testing::Test {
   void TearDown() override { relay.reset(); }
   void Start(std::size_t bound = 100) {
     grants.emplace(config.Make());
-    relay = std::move(*UdpRelay::Create({*loop, *grants, credits, reporter, *dialler},
-                                        {{kGranted, listener.get(), -1}}, bound));
+    relay = std::move(
+        *UdpRelay::Create({*loop, *grants, credits, reporter, *dialler}, {{kGranted, listener.get(), -1}}, bound));
   }
   void Settle() {
     for (int i = 0; i < 10; ++i) ASSERT_TRUE(loop->Round(milliseconds(1)));
@@ -62,7 +62,8 @@ class UdpRelayTest : public testing::Test {
     char buffer[65536];
     sockaddr_in from = {};
     socklen_t size = sizeof from;
-    const ssize_t got = ::recvfrom(server.get(), buffer, sizeof buffer, MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&from), &size);
+    const ssize_t got =
+        ::recvfrom(server.get(), buffer, sizeof buffer, MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&from), &size);
     if (got < 0) return "";
     if (!answer.empty()) {
       EXPECT_GT(::sendto(server.get(), answer.data(), answer.size(), 0, reinterpret_cast<sockaddr*>(&from), size), 0);

@@ -12,21 +12,39 @@ TEST(SecretLine, ReadsBothMembersInAnyOrderWithEscapes) {
   ASSERT_TRUE(line);
   EXPECT_EQ(line->token, "t-1");
   EXPECT_EQ(line->key, "db.password");
-  const auto other = ParseSecretLine(" { \"key\" : \"a\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude00\" ,\t\"token\":\"\" }\r");
+  const auto other =
+      ParseSecretLine(" { \"key\" : \"a\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude00\" ,\t\"token\":\"\" }\r");
   ASSERT_TRUE(other);
   EXPECT_EQ(other->key, "a\"\\/\b\f\n\r\t\xc3\xa9\xf0\x9f\x98\x80");
 }
 
 TEST(SecretLine, AnythingElseIsNoRequest) {
-  for (const char* bad : {"", "{}", "[]", "null", R"({"token":"t"})", R"({"key":"k"})", R"({"token":"t","key":"k",})",
-                          R"({"token":"t","key":"k","x":"y"})", R"({"token":"t","token":"u","key":"k"})",
-                          R"({"token":"t","token":"u"})", R"({"token":1,"key":"k"})", R"({"token":null,"key":"k"})",
-                          R"({"token":"t","key":"k"}x)", R"({"token":"t","key":"k"}{})", R"({'token':'t','key':'k'})",
-                          R"({"token":"t" "key":"k"})", R"({"token":"t","key":"k)", R"({"token":"t","key":"\x41"})",
-                          R"({"token":"t","key":"\u12"})", R"({"token":"t","key":"\ud800"})",
-                          R"({"token":"t","key":"\udc00"})", R"({"token":"t","key":"\ud800A"})",
-                          R"({"Token":"t","key":"k"})", "{\"token\":\"t\",\"key\":\"a\tb\"}",
-                          "{\"token\":\"t\",\"key\":\"\xff\"}", "{\"token\":\"t\",\"key\":\"\xc0\xaf\"}"}) {
+  for (const char* bad : {"",
+                          "{}",
+                          "[]",
+                          "null",
+                          R"({"token":"t"})",
+                          R"({"key":"k"})",
+                          R"({"token":"t","key":"k",})",
+                          R"({"token":"t","key":"k","x":"y"})",
+                          R"({"token":"t","token":"u","key":"k"})",
+                          R"({"token":"t","token":"u"})",
+                          R"({"token":1,"key":"k"})",
+                          R"({"token":null,"key":"k"})",
+                          R"({"token":"t","key":"k"}x)",
+                          R"({"token":"t","key":"k"}{})",
+                          R"({'token':'t','key':'k'})",
+                          R"({"token":"t" "key":"k"})",
+                          R"({"token":"t","key":"k)",
+                          R"({"token":"t","key":"\x41"})",
+                          R"({"token":"t","key":"\u12"})",
+                          R"({"token":"t","key":"\ud800"})",
+                          R"({"token":"t","key":"\udc00"})",
+                          R"({"token":"t","key":"\ud800A"})",
+                          R"({"Token":"t","key":"k"})",
+                          "{\"token\":\"t\",\"key\":\"a\tb\"}",
+                          "{\"token\":\"t\",\"key\":\"\xff\"}",
+                          "{\"token\":\"t\",\"key\":\"\xc0\xaf\"}"}) {
     EXPECT_FALSE(ParseSecretLine(bad)) << bad;
   }
   EXPECT_FALSE(ParseSecretLine(std::string_view("{\"token\":\"t\",\"key\":\"a\0b\"}", 25)));
@@ -40,14 +58,16 @@ TEST(SecretLine, ALineLongerThanTheBoundIsNoRequest) {
 }
 
 TEST(SecretReply, IsOneLineWhateverTheValueHolds) {
-  EXPECT_EQ(FormatSecretReply("value", "a\"b\\c\n\x01\x7f\xc3\xa9"), "{\"value\":\"a\\\"b\\\\c\\u000a\\u0001\\u007f\xc3\xa9\"}\n");
+  EXPECT_EQ(FormatSecretReply("value", "a\"b\\c\n\x01\x7f\xc3\xa9"),
+            "{\"value\":\"a\\\"b\\\\c\\u000a\\u0001\\u007f\xc3\xa9\"}\n");
   EXPECT_EQ(FormatSecretReply("error", "unknown secret key \"K\""), "{\"error\":\"unknown secret key \\\"K\\\"\"}\n");
 }
 
 TEST(EqualInConstantTime, ComparesWholeTexts) {
   EXPECT_TRUE(EqualInConstantTime("", ""));
   EXPECT_TRUE(EqualInConstantTime("abc", "abc"));
-  for (const char* other : {"", "ab", "abd", "xbc", "abcabc", "abca"}) EXPECT_FALSE(EqualInConstantTime("abc", other)) << other;
+  for (const char* other : {"", "ab", "abd", "xbc", "abcabc", "abca"})
+    EXPECT_FALSE(EqualInConstantTime("abc", other)) << other;
   EXPECT_FALSE(EqualInConstantTime("", "a"));
 }
 

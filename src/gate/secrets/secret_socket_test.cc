@@ -51,8 +51,8 @@ class SecretSocketTest : public testing::Test {
   }
   void Reply(std::uint64_t id, std::uint32_t status, std::string_view text) {
     const wire::SecretReply reply = {.id = id, .status = status, .bytes = static_cast<std::uint32_t>(text.size())};
-    ASSERT_TRUE(sys::SendMsg(ends.second.get(),
-                             std::string(reinterpret_cast<const char*>(&reply), sizeof reply).append(text)));
+    ASSERT_TRUE(
+        sys::SendMsg(ends.second.get(), std::string(reinterpret_cast<const char*>(&reply), sizeof reply).append(text)));
   }
   // The whole exchange of one line that needs no supervisor.
   std::string Exchange(std::string_view line) {
