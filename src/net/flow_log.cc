@@ -128,14 +128,15 @@ std::optional<LogAttributes> ReadLogAttributes(std::string_view attributes) {
   constexpr std::size_t kMaxPrefix = 127;  // NF_LOG_PREFIXLEN
   LogAttributes read;
   bool prefixed = false;
-  const bool whole = ForEachAttribute(attributes, [&](const Attribute& attribute) {
+  // What stands before a broken end was read whole.
+  ForEachAttribute(attributes, [&](const Attribute& attribute) {
     if (attribute.type == NFULA_PREFIX) {
       read.prefix = TextOf(attribute.value.substr(0, kMaxPrefix));
       prefixed = true;
     }
     if (attribute.type == NFULA_PAYLOAD) read.payload = attribute.value;
   });
-  if (!whole || !prefixed) return std::nullopt;
+  if (!prefixed) return std::nullopt;
   return read;
 }
 

@@ -41,13 +41,20 @@ std::string PacketJson(const std::optional<net::PacketTuple>& tuple) {
   return text;
 }
 
+// Bytes outside ASCII as the replacement character.
+std::string Shown(std::string_view bytes) {
+  std::string text;
+  for (const char c : bytes) text += static_cast<unsigned char>(c) < 0x80 ? std::string(1, c) : "\xef\xbf\xbd";
+  return text;
+}
+
 std::string LogJson(const std::string& bytes) {
   const auto read = net::ReadLogAttributes(bytes);
   std::string text;
   json::Writer out(text);
   out.BeginObject();
   if (read) {
-    out.Key("ok").Bool(true).Key("payload_hex").String(net::HexOf(read->payload)).Key("prefix").String(read->prefix);
+    out.Key("ok").Bool(true).Key("payload_hex").String(net::HexOf(read->payload)).Key("prefix").String(Shown(read->prefix));
   } else {
     out.Key("error").String("missing_prefix").Key("ok").Bool(false);
   }
