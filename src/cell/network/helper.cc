@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -30,6 +31,7 @@ base::Result<base::UniqueFd> SealedConfig(const std::string& config) {
   base::UniqueFd memory = TRY(sys::Memfd("cellos-config"));
   TRY(sys::WriteAll(memory.get(), config));
   TRY(sys::SealAll(memory.get()));
+  if (::lseek(memory.get(), 0, SEEK_SET) != 0) return base::FailOs(errno, "lseek of a configuration");
   return memory;
 }
 
