@@ -87,20 +87,21 @@ std::optional<std::string> CellRun::FailureText() const {
   }
 }
 
-void CellRun::EndNetwork() {
+void CellRun::TellNetwork() {
   if (!network_) return;
-  network_->Finish();
+  network_->TellKernelRows();
   const GateEvents& events = network_->events();
   out_.network_allowed = events.flows_allowed();
   out_.network_denied = events.denials().total();
   out_.denials = events.denials().Lines();
   out_.findings_agree = network_->findings_agree();
+  out_.findings_gap = network_->findings_gap();
   out_.findings_contradiction = network_->contradictions().size();
 }
 
 void CellRun::TellCompleted() {
-  EndNetwork();
-  if (!has_run_ || out_.reason == Reason::kRefused) return;
+  if (network_) network_->Finish();
+  if (!has_run_ || out_.reason == Reason::kRefused) return TellNetwork();
   const bool supervised = out_.phase.empty();  // the barrier opened and the reactor ran
   if (supervised) {
     out_.reason = ending_.reason;
@@ -141,6 +142,7 @@ void CellRun::TellCompleted() {
               .declared_egress_rule_count = rules ? rules->size() : 0,
               .command_exit_code = completed.exit_code,
               .spawn_error = completed.spawn_error}));
+  TellNetwork();
   event::Draft draft = event::CommandCompletedEvent(ref(), completed);
   if (ending_.end) draft.observer = event::Observer::kInit;  // init's word: it reaped the leader
   told_.completed = recorder().TryEmit(std::move(draft));

@@ -110,6 +110,7 @@ base::Result<> CellRun::OpenCoverage() {
     TRY(recorder().OpenCoverage(event::Observer::kGateL7, {"every TLS hello and HTTP request on inspected ports"}));
     TRY(recorder().OpenCoverage(event::Observer::kGateRecord, {"records from the gate to the supervisor"}));
     TRY(recorder().OpenCoverage(event::Observer::kKernelNft, {"rules and counters of the cell's network namespace"}));
+    TRY(recorder().OpenCoverage(event::Observer::kKernelNflog, {"refused packets, some of each kind a second"}));
     TRY(recorder().OpenCoverage(event::Observer::kHostNftables, {"counters of the cell's table, once a second"}));
   }
   return recorder().OpenCoverage(event::Observer::kLog, {"events.jsonl"});
@@ -155,6 +156,10 @@ base::Result<> CellRun::CreateCell() {
                                      .ttl_deadline = ttl_at(),
                                      .on_anchor = [this](const backend::Anchor& anchor) { return NoteAnchor(anchor); }});
   if (!created) NoteLeftCgroups();
+  if (!created && network_) {
+    // A cell that can't hand its sockets over fails for the gate's reason.
+    if (auto why = network_->WhyGone()) return std::unexpected(base::Error{base::ErrorKind::kInternal, std::move(*why), 0, "gate"});
+  }
   cell_ = TRY(std::move(created));
   if (plan.terminal) {
     streams_.terminal = cell_->TakeTerminal();

@@ -55,7 +55,7 @@ class CellRun {
   base::Result<> Release();
   base::Result<> OnExecuted();
   // The way out; none of these can fail.
-  void EndNetwork();
+  void TellNetwork();
   void TellCompleted();
   void ExportArtefacts();
   void LookForHookFiles();

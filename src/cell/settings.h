@@ -59,7 +59,7 @@ struct Settings {
   std::uint32_t dns_tick_interval_s = 0;  // 0: by the document
   std::string dnssec_trust_anchors_path;
   bool l7_gate_observability = false;
-  bool per_flow_enforcement_events = false, per_flow_realtime = false;
+  bool per_flow_enforcement_events = false;
 
   // Events
   std::string events_path;  // JSONL sink, empty: none

@@ -204,5 +204,54 @@ TEST_F(SuperviseTest, AReaderThatLeavesGivesTheWorkloadABrokenPipe) {
   ::close(caller_out[1]);
 }
 
+// A gate that fails when it is told to, and notes what it is asked.
+class FakeCompanion final : public Companion {
+ public:
+  explicit FakeCompanion(std::vector<std::string>* calls) : calls_(calls) {}
+  void Watch(std::vector<pollfd>&) override {}
+  void Act(std::span<const pollfd>) override {
+    if (acts_++ == fails_at_) failure_ = "cellos-gate is gone";
+  }
+  base::BootTime Deadline() const override { return acts_ <= fails_at_ ? base::BootTime{0} : base::BootTime::max(); }
+  std::optional<std::string> failure() const override { return failure_; }
+  void Revoke() override { calls_->push_back("revoke"); }
+  int fails_at_ = -1;
+
+ private:
+  std::vector<std::string>* calls_;
+  int acts_ = 0;
+  std::optional<std::string> failure_;
+};
+
+TEST_F(SuperviseTest, ACellWhoseGateFailsIsKilled) {
+  FakeCompanion gate(&calls_);
+  gate.fails_at_ = 2;
+  const Ending ending = Play({.events = {Executed()}}, [&](SuperviseOptions& o) { o.companion = &gate; });
+  EXPECT_EQ(ending.reason, Reason::kGateFailed);
+  EXPECT_EQ(ending.message, "cellos-gate is gone");
+  EXPECT_THAT(calls_, ElementsAre("revoke", "kill"));
+}
+
+TEST_F(SuperviseTest, AuthorityIsRevokedBeforeTheWorkloadIsAsked) {
+  int stop[2];
+  ASSERT_EQ(::pipe2(stop, O_CLOEXEC), 0);
+  ASSERT_EQ(::write(stop[1], "x", 1), 1);
+  FakeCompanion gate(&calls_);
+  FakeCell::Script script{.events = {Executed()}};
+  script.on_signal = [](FakeCell& cell, int signal) { cell.Push(Killed(signal)); };
+  const Ending ending = Play(std::move(script), [&](SuperviseOptions& o) {
+    o.companion = &gate;
+    o.stop_fd = stop[0];
+    o.accept_stop = [&] {
+      char byte;
+      return ::read(stop[0], &byte, 1) == 1;
+    };
+  });
+  EXPECT_EQ(ending.reason, Reason::kRevoked);
+  EXPECT_THAT(calls_, ElementsAre("revoke", "signal 15"));
+  ::close(stop[0]);
+  ::close(stop[1]);
+}
+
 }  // namespace
 }  // namespace cell

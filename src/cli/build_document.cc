@@ -10,6 +10,7 @@
 
 #include "base/encoding.h"
 #include "cell/ports/broker.h"
+#include "cli/network_values.h"
 #include "cli/values.h"
 #include "json/reader.h"
 #include "json/writer.h"
@@ -157,9 +158,47 @@ class Builder {
       WriteGrants("writable", writable);
       w_.EndObject();
     }
+    TRY(WriteRules());
     if (!o_.secrets.empty()) {
       w_.Key("secretRefs").BeginArray();
       for (const auto& secret : o_.secrets) w_.String(std::string_view(secret).substr(0, secret.find('=')));
+      w_.EndArray();
+    }
+    TRY(WriteDns());
+    w_.EndObject();
+    return {};
+  }
+
+  base::Result<> WriteRules() {
+    if (o_.allow.empty()) return {};
+    w_.Key("egressRules").BeginArray();
+    for (const auto& text : o_.allow) {
+      const AllowedHost allowed = TRY_WITH("--allow", ParseAllowedHost(text));
+      w_.BeginObject().Member("host", allowed.host).Member("port", std::uint64_t{allowed.port});
+      if (!allowed.protocol.empty()) w_.Member("protocol", allowed.protocol);
+      w_.EndObject();
+      if (allowed.is_name) names_.push_back(allowed.host);
+    }
+    w_.EndArray();
+    return {};
+  }
+
+  base::Result<> WriteDns() {
+    if (names_.empty() && o_.dns_resolvers.empty()) return {};
+    w_.Key("dnsAuthority").BeginObject();
+    if (!o_.dns_resolvers.empty()) {
+      w_.Key("resolvers").BeginArray();
+      std::size_t count = 0;
+      for (const auto& text : o_.dns_resolvers) {
+        const ResolverAddress resolver = TRY_WITH("--dns-resolver", ParseResolver(text));
+        w_.BeginObject().Member("resolverId", "resolver-" + std::to_string(++count));
+        w_.Member("endpoint", resolver.endpoint).Member("protocol", resolver.protocol).EndObject();
+      }
+      w_.EndArray();
+    }
+    if (!names_.empty()) {
+      w_.Key("hostnameAllowlist").BeginArray();
+      for (const auto& name : names_) w_.String(name);
       w_.EndArray();
     }
     w_.EndObject();
@@ -179,6 +218,7 @@ class Builder {
   }
 
   const Options& o_;
+  std::vector<std::string> names_;  // of --allow, for the allowlist
   std::string text_;
   json::Writer w_{text_};
 };

@@ -15,6 +15,7 @@
 
 #include "base/encoding.h"
 #include "cell/gc/remove_tree.h"
+#include "cell/network/programs.h"
 #include "cell/run.h"
 #include "evidence/keys.h"
 #include "sys/file.h"
@@ -139,6 +140,22 @@ Finding CheckLockedMemory() {
           "raise it: ulimit -l 64, or memlock in /etc/security/limits.conf"};
 }
 
+// The helpers of cells with a network.
+std::vector<Finding> CheckHelpers() {
+  std::vector<Finding> findings;
+  for (const auto* name : {cell::kGateProgram, cell::kUpstreamProgram}) {
+    const auto program = cell::OpenProgramBeside(name);
+    if (program) {
+      findings.push_back({name, Health::kGood, "stands beside cellos", ""});
+    } else {
+      findings.push_back({name, Health::kLimited, program.error().message,
+                          std::string_view(name) == cell::kGateProgram ? "without it no cell has a network (--allow)"
+                                                                       : "without it no encrypted or validating resolver works"});
+    }
+  }
+  return findings;
+}
+
 std::vector<Finding> CheckState(const std::string& path) {
   std::vector<Finding> findings;
   const auto state = cell::StateDir::Open(path, cell::OpenMode::kExisting);
@@ -203,6 +220,7 @@ std::vector<Finding> Examine(const std::string& state_path, const std::string& c
   const auto* facts = gathered ? &*gathered : nullptr;
   std::vector<Finding> findings = {CheckKernel(), CheckNamespaces(facts), CheckSeccomp(),
                                    CheckIdMap(),  CheckCgroup(facts),     CheckLockedMemory()};
+  for (auto& finding : CheckHelpers()) findings.push_back(std::move(finding));
   for (auto& finding : CheckState(state_path)) findings.push_back(std::move(finding));
   findings.push_back(TryCell(cgroup_parent));
   return findings;

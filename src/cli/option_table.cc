@@ -30,6 +30,13 @@ constexpr OptionRow kOptions[] = {
      &Options::read_only},
     {"--rw", "SRC[:DST]", kDocument, "show SRC writable inside the cell, at DST; repeatable", kRunAndPlan,
      &Options::read_write},
+    {"--allow", "HOST[:PORT][/PROTOCOL]", kDocument,
+     "let the workload reach HOST: a name, *.NAME, an address or a CIDR; port 443 unless given; PROTOCOL is https, http, "
+     "tcp or udp (default: by the port); repeatable",
+     kRunAndPlan, &Options::allow},
+    {"--dns-resolver", "RESOLVER", kDocument,
+     "resolver for granted names: IP:PORT, tls://IP[:PORT] or https://IP/PATH (default: this machine's own); repeatable",
+     kRunAndPlan, &Options::dns_resolvers},
     {"--env", "NAME=VALUE", kDocument, "set a variable of the workload; repeatable", kRunAndPlan, &Options::env},
     {"--workdir", "PATH", kDocument, "directory the workload starts in (absolute, inside the cell)", kRunAndPlan,
      &Options::workdir},

@@ -31,7 +31,7 @@ struct Options {
 
   // The document.
   Text spec, id, ttl, timeout, memory, cpus, pids, scratch, workdir;
-  List env, read_only, read_write, secrets, exports;
+  List env, read_only, read_write, secrets, exports, allow, dns_resolvers;
   bool terminal = false, print_spec = false;
   // What a run is told besides its document.
   Text backend, policy, if_policy, state_dir, events, events_form;

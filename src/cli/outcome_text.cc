@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <string.h>
 
+#include <algorithm>
+
 #include "base/encoding.h"
 #include "cli/console.h"
 #include "json/writer.h"
@@ -14,6 +16,8 @@ namespace {
 
 using cell::Reason;
 using cell::RunOutcome;
+
+constexpr std::size_t kDenialsInJson = 20, kDenialsInSummary = 5;
 
 void OptionalNumber(json::Writer& w, std::string_view name, const std::optional<std::uint64_t>& value) {
   w.Key(name);
@@ -34,7 +38,15 @@ void OptionalInt(json::Writer& w, std::string_view name, const std::optional<int
 }
 
 void Lists(json::Writer& w, const RunOutcome& o) {
-  w.Key("denials").BeginArray().EndArray();
+  w.Key("denials").BeginArray();
+  for (std::size_t i = 0; i < std::min(o.denials.size(), kDenialsInJson); ++i) {
+    const auto& line = o.denials[i];
+    w.BeginObject().Member("what", line.what).Member("ruleRef", line.rule_ref).Member("reasonCode", line.reason_code);
+    w.Member("count", line.count);
+    if (!line.hint.empty()) w.Member("hint", line.hint);
+    w.EndObject();
+  }
+  w.EndArray();
   w.Key("exports").BeginArray();
   for (const auto& line : o.exports) {
     w.BeginObject().Member("name", line.name).Member("sha256", line.sha256).Member("bytes", line.bytes);
@@ -78,6 +90,22 @@ std::string HowItEnded(const RunOutcome& o) {
   if (o.signal) {
     const char* name = ::sigabbrev_np(*o.signal);
     text += name != nullptr ? fmt::format(", SIG{}", name) : fmt::format(", signal {}", *o.signal);
+  }
+  return text;
+}
+
+// "denied 3 × tracker.example: no rule; `--allow tracker.example` would grant it".
+std::string Network(const RunOutcome& o) {
+  std::string text;
+  if (o.network_allowed != 0) text += fmt::format("  network  {} connections\n", o.network_allowed);
+  for (std::size_t i = 0; i < std::min(o.denials.size(), kDenialsInSummary); ++i) {
+    const auto& line = o.denials[i];
+    text += fmt::format("  denied   {} × {}: {}{}{}\n", line.count, base::Escape(line.what, 300), line.words,
+                        line.hint.empty() ? "" : "; ", base::Escape(line.hint, 500));
+  }
+  if (o.denials.size() > kDenialsInSummary) {
+    text += fmt::format("  denied   and {} more kinds, {} refusals in all\n", o.denials.size() - kDenialsInSummary,
+                        o.network_denied);
   }
   return text;
 }
@@ -144,6 +172,7 @@ std::string OutcomeSummary(const RunOutcome& o) {
     if (o.pids_peak) text += fmt::format(", at most {} processes", *o.pids_peak);
     text += "\n";
   }
+  text += Network(o);
   for (const auto& line : o.exports) {
     text += fmt::format("  export   {} ({}) {}\n           sha256 {}\n", base::Escape(line.name), HumanBytes(line.bytes),
                         base::Escape(line.path), line.sha256);

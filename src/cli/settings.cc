@@ -51,6 +51,14 @@ constexpr SettingRow kSettings[] = {
     {"CELLOS_BROKER", Style::kBroker, &Settings::broker},
     {"CELLOS_EXPORT_DIR", Style::kText, &Settings::export_dir},
 
+    {"CELLOS_RESOLVE_EGRESS_DNS", Style::kTruthy, &Settings::resolve_egress},
+    {"CELLOS_DNS_AUTHORITY_REFRESH", Style::kTruthy, &Settings::dns_refresh},
+    {"CELLOS_DNS_AUTHORITY_CONTINUOUS", Style::kTruthy, &Settings::dns_refresh_continuous},
+    {"CELLOS_DNS_AUTHORITY_TICK_INTERVAL_SECS", Style::kNumber, &Settings::dns_tick_interval_s},
+    {"CELLOS_DNSSEC_TRUST_ANCHORS_PATH", Style::kText, &Settings::dnssec_trust_anchors_path},
+    {"CELLOS_L7_GATE_OBSERVABILITY", Style::kTruthy, &Settings::l7_gate_observability},
+    {"CELLOS_PER_FLOW_ENFORCEMENT_EVENTS", Style::kExactlyOne, &Settings::per_flow_enforcement_events},
+
     {"CELL_OS_JSONL_EVENTS", Style::kText, &Settings::mirror_path},
     {"CELLOS_DLQ_DIR", Style::kText, &Settings::dlq_dir},
     {"CELLOS_REDACT_EVENT_FIELDS", Style::kText, &Settings::redact_fields},

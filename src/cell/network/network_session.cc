@@ -95,10 +95,23 @@ base::Result<> NetworkSession::StartAll() {
   return {};
 }
 
+std::optional<std::string> NetworkSession::WhyGone() { return gate_->Read([](const wire::GateRecord&) {}); }
+
 base::Result<> NetworkSession::Attach(backend::LiveCell& cell, event::LeafIndex controls) {
   CloseCellChannel();
   controls_ = controls;
   events_->AttachDenialFile(cell.TakeDenials());
+  if (network().network) {
+    auto kernel = KernelView::Open({.recorder = o_.recorder,
+                                    .clock = o_.clock,
+                                    .network = &network(),
+                                    .spec_hash = spec::CanonicalSpecHash(*o_.spec),
+                                    .netfilter = cell.TakeNetfilter(),
+                                    .flow_log = cell.TakeFlowLog(),
+                                    .on_denial = [this](const Denial& denial) { events_->AddDenial(denial); }});
+    if (!kernel) return std::unexpected(AtGate(std::move(kernel).error()));
+    kernel_.emplace(std::move(*kernel));
+  }
   const auto take = [this](const wire::GateRecord& record) { TakeRecord(record); };
   if (upstream_) {
     if (auto ready = upstream_->AwaitReady(kReadyLimit, take); !ready) {
@@ -135,10 +148,13 @@ void NetworkSession::Watch(std::vector<pollfd>& polls) {
   watch(upstream_ ? upstream_->records_fd() : -1, POLLIN);
   watch(upstream_ ? upstream_->pidfd() : -1, POLLIN);
   watch(upstream_dials_ ? upstream_dials_->fd() : -1, upstream_dials_ ? upstream_dials_->events() : POLLIN);
+  watch(kernel_ ? kernel_->flow_log_fd() : -1, POLLIN);
 }
 
 void NetworkSession::Act(std::span<const pollfd> polls) {
   if (failure_ || finished_) return;
+  if (kernel_ && Ready(polls, first_slot_ + 7)) kernel_->ReadLog();
+  if (kernel_) kernel_->SampleIfDue();
   std::string why;
   // What a process said last is read before its end is taken for news; what it asked for comes before that.
   if (Ready(polls, first_slot_ + 2) && !gate_dials_->Serve(&why)) Fail(fmt::format("{}: {}", kGateProgram, why));
@@ -162,7 +178,7 @@ base::BootTime NetworkSession::Deadline() const {
   if (failure_ || finished_) return base::BootTime::max();
   base::BootTime until = gate_->more() ? base::BootTime{0} : gate_->silent_at();
   if (upstream_) until = std::min(until, upstream_->more() ? base::BootTime{0} : upstream_->silent_at());
-  return until;
+  return kernel_ ? std::min(until, kernel_->next_sample()) : until;
 }
 
 void NetworkSession::TakeRecord(const wire::GateRecord& record) {
@@ -223,24 +239,41 @@ void NetworkSession::Finish() {
   }
   if (!gate_->End(kEndLimit) && !failure_) failure_ = "cellos-gate would not die";
   if (upstream_) (void)upstream_->End(kEndLimit);
-  if (refused_dials_ > kRefusalsTold) {
-    Find(event::Verdict::kContradiction, "gate.dial_not_granted",
+  if (refused_dials_ > kRefusalsTold && controls_) {
+    Find(event::Verdict::kContradiction, "gate.dial_not_granted", *controls_,
          fmt::format("{} requests for connections that no rule grants were refused in all", refused_dials_));
   }
 }
 
 void NetworkSession::OnRefusedDial(const std::string& target, const char* why) {
-  if (++refused_dials_ > kRefusalsTold) return;
-  Find(event::Verdict::kContradiction, "gate.dial_not_granted",
+  if (++refused_dials_ > kRefusalsTold || !controls_) return;
+  Find(event::Verdict::kContradiction, "gate.dial_not_granted", *controls_,
        fmt::format("the gate asked for a connection to {}: {}; it was refused", base::Escape(target), why));
 }
 
-void NetworkSession::Find(event::Verdict verdict, std::string_view rule, const std::string& text) {
-  if (!controls_) return;
-  const auto told =
-      o_.recorder->TryEmit(event::FindingEvent(o_.recorder->cell(), verdict, rule, {*controls_}, text));
-  if (told && verdict == event::Verdict::kContradiction) contradictions_.push_back(told->leaf);
-  if (told && verdict == event::Verdict::kAgree) ++findings_agree_;
+void NetworkSession::TellKernelRows() {
+  if (!kernel_) return;
+  const event::DecisionTrust trust{o_.settings->trust_keyset_id, o_.settings->l7_kid, spec::CanonicalSpecHash(*o_.spec)};
+  const auto steered = kernel_->Finish(o_.settings->per_flow_enforcement_events, trust);
+  const auto& totals = events_->totals();
+  if (!steered || !totals) return;
+  const std::uint64_t kernel = steered->tcp_connections, gate = totals->relay_accepts;
+  const std::string text = fmt::format("the kernel steered {} connections to the gate, which accepted {}", kernel, gate);
+  // A connection that ended before it was accepted is the kernel's alone; one that only the gate saw is made up.
+  const auto verdict = gate == kernel  ? event::Verdict::kAgree
+                       : gate < kernel ? event::Verdict::kGap
+                                       : event::Verdict::kContradiction;
+  Find(verdict, "gate.connections", steered->leaf, text);
+}
+
+void NetworkSession::Find(event::Verdict verdict, std::string_view rule, event::LeafIndex cite, const std::string& text) {
+  const auto told = o_.recorder->TryEmit(event::FindingEvent(o_.recorder->cell(), verdict, rule, {cite}, text));
+  if (!told) return;
+  switch (verdict) {
+    case event::Verdict::kAgree: ++findings_agree_; break;
+    case event::Verdict::kGap: ++findings_gap_; break;
+    case event::Verdict::kContradiction: contradictions_.push_back(told->leaf); break;
+  }
 }
 
 }  // namespace cell

@@ -20,6 +20,7 @@
 #include "cell/network/dialler.h"
 #include "cell/network/gate_events.h"
 #include "cell/network/helper.h"
+#include "cell/network/kernel_view.h"
 #include "cell/network/secret_service.h"
 #include "cell/recorder.h"
 #include "cell/secrets.h"
@@ -53,6 +54,8 @@ class NetworkSession final : public Companion {
   // What the backend gives the cell's first process; close our copy when the cell stands.
   int cell_channel() const { return cell_channel_.get(); }
   void CloseCellChannel() { cell_channel_.Reset(); }
+  // Why the gate is gone before the cell stands; nullopt while it waits.
+  std::optional<std::string> WhyGone();
   // The cell stands: takes what it passed out, and waits until the gate has locked itself and listens. `controls` is the
   // leaf that findings cite.
   base::Result<> Attach(backend::LiveCell& cell, event::LeafIndex controls);
@@ -70,9 +73,13 @@ class NetworkSession final : public Companion {
 
   // Ends every flow, hears the gate's totals, ends the processes; once. Before `completed`.
   void Finish();
+  // After Finish and before the cell is destroyed: the kernel's counters, compared with the gate's.
+  void TellKernelRows();
+
   const GateEvents& events() const { return *events_; }
   const std::vector<event::LeafIndex>& contradictions() const { return contradictions_; }
   std::uint64_t findings_agree() const { return findings_agree_; }
+  std::uint64_t findings_gap() const { return findings_gap_; }
 
  private:
   explicit NetworkSession(const Options& options) : o_(options) {}
@@ -82,7 +89,7 @@ class NetworkSession final : public Companion {
   void Fail(std::string why);
   void ServeHelper(Helper& helper);
   void OnRefusedDial(const std::string& target, const char* why);
-  void Find(event::Verdict verdict, std::string_view rule, const std::string& text);
+  void Find(event::Verdict verdict, std::string_view rule, event::LeafIndex cite, const std::string& text);
 
   Options o_;
   const plan::NetworkPlan& network() const { return *o_.plan->network; }
@@ -91,6 +98,7 @@ class NetworkSession final : public Companion {
   std::optional<SecretService> secret_service_;
   SecretSession* secrets_ = nullptr;
   std::unique_ptr<GateEvents> events_;
+  std::optional<KernelView> kernel_;
   base::UniqueFd cell_channel_;
   std::vector<std::string> secret_environment_;
   std::string token_;
@@ -98,7 +106,7 @@ class NetworkSession final : public Companion {
   bool ready_ = false, finished_ = false;
   std::size_t first_slot_ = 0;
   std::optional<event::LeafIndex> controls_;
-  std::uint64_t refused_dials_ = 0, findings_agree_ = 0;
+  std::uint64_t refused_dials_ = 0, findings_agree_ = 0, findings_gap_ = 0;
   std::vector<event::LeafIndex> contradictions_;
 };
 
