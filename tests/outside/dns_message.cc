@@ -97,6 +97,7 @@ std::optional<DnsQuestion> ReadQuestion(std::string_view message) {
   question.wire = message.substr(12, at + 5 - 12);
   const std::string_view rest = message.substr(at + 5);
   if (rest.size() >= 11 && rest[0] == 0 && rest[1] == 0 && rest[2] == 41) {
+    question.edns = true;
     question.udp_size =
         static_cast<std::uint16_t>(static_cast<unsigned char>(rest[3]) << 8 | static_cast<unsigned char>(rest[4]));
   }

@@ -24,6 +24,7 @@ struct DnsQuestion {
   std::string wire;  // name, type, class as they were sent
   std::uint16_t udp_size = 512;
   bool recursion = false;
+  bool edns = false;     // it had an OPT record
 };
 // nullopt: not one plain question.
 std::optional<DnsQuestion> ReadQuestion(std::string_view message);

@@ -103,6 +103,12 @@ std::string DnsStub::Whole(const DnsQuestion& question, unsigned turn) const {
   return Header(question, exists ? 0 : 3, count) + answers;
 }
 
+std::string DnsStub::WithOpt(const DnsQuestion& question, std::string reply) const {
+  if (!question.edns) return reply;
+  reply[11] = static_cast<char>(reply[11] + 1);
+  return reply + std::string("\0\0\x29\x04\xd0\0\0\0\0\0\0", 11);
+}
+
 std::vector<DnsReply> DnsStub::Misbehave(const Behaviour& behaviour, const DnsQuestion& question, std::string right,
                                          bool tcp) const {
   const std::string& what = behaviour.what;
@@ -178,7 +184,7 @@ std::vector<DnsReply> DnsStub::Answer(std::string_view message, const std::strin
   std::string right = Whole(*question, turn);
   if (!tcp && right.size() > std::max<std::size_t>(question->udp_size, 512)) right = Header(*question, kTruncated, 0);
   const auto behaviour = behaviours_.find(name);
-  if (behaviour == behaviours_.end()) return {{.message = std::move(right)}};
+  if (behaviour == behaviours_.end()) return {{.message = WithOpt(*question, std::move(right))}};
   return Misbehave(behaviour->second, *question, std::move(right), tcp);
 }
 

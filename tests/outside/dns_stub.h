@@ -61,6 +61,7 @@ class DnsStub {
 
   std::vector<const Record*> Find(const std::string& name, std::uint16_t type, unsigned turn, bool* exists) const;
   std::string Whole(const DnsQuestion& question, unsigned turn) const;
+  std::string WithOpt(const DnsQuestion& question, std::string reply) const;
   std::vector<DnsReply> Misbehave(const Behaviour& behaviour, const DnsQuestion& question, std::string right,
                                   bool tcp) const;
 
