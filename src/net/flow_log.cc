@@ -98,6 +98,11 @@ std::string Configure(std::uint8_t command, std::uint8_t family, std::uint16_t g
   const nfulnl_msg_config_cmd body = {command};
   plan::Attributes attributes;
   attributes.Put(NFULA_CFG_CMD, {reinterpret_cast<const char*>(&body), sizeof body});
+  // Each packet is told at once; by default the kernel gathers a hundred, or a second's worth.
+  const std::uint32_t one = htonl(1);
+  if (command == NFULNL_CFG_CMD_BIND) {
+    attributes.Put(NFULA_CFG_QTHRESH, {reinterpret_cast<const char*>(&one), sizeof one});
+  }
   std::string message;
   plan::AppendMessage(&message, NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_CONFIG, static_cast<std::uint16_t>(NLM_F_REQUEST | flags),
                       1, {reinterpret_cast<const char*>(&fixed), sizeof fixed}, attributes);
