@@ -131,7 +131,13 @@ std::string CellFile(const spec::CellDocument& document, const std::vector<Plann
     out.EndArray();
   };
   const spec::Authority& authority = document.spec.authority;
-  out.BeginObject().Key("authority").BeginObject().Key("egressRules").BeginArray();
+  out.BeginObject().Key("authority").BeginObject();
+  if (plan.network && plan.network->network) {
+    out.Key("dnsAuthority").BeginObject().Key("hostnameAllowlist").BeginArray();
+    for (const NetworkName& name : plan.network->names) out.String(name.pattern);
+    out.EndArray().EndObject();
+  }
+  out.Key("egressRules").BeginArray();
   static const std::vector<spec::EgressRule> kNoRules;
   for (const spec::EgressRule& rule : authority.egress_rules ? *authority.egress_rules : kNoRules) {
     out.BeginObject().Member("host", rule.host).Member("port", std::uint64_t{rule.port});

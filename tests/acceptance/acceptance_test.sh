@@ -15,7 +15,7 @@ if [ "$who" = user ]; then
   trap 'rm -rf "$stage"' EXIT
   # Copies that the user can reach whatever the modes above the tree.
   mkdir -p "$stage/bin" "$stage/tree/tests/acceptance" "$stage/home"
-  cp "$bin/cellos" "$stage/bin/"
+  cp "$bin/cellos" "$bin/cellos-gate" "$bin/cellos-upstream" "$stage/bin/"
   cp -r "$source/examples" "$stage/tree/"
   cp "$0" "$stage/tree/tests/acceptance/acceptance_test.sh"
   chmod -R go+rX "$stage"
@@ -66,8 +66,12 @@ claim "a signal is 128 + n" 143 cellos run --quiet -- sh -c 'kill -TERM $$'
 claim "a missing command is 127" 127 cellos run --quiet -- no-such-command
 claim "the time limit is 124" 124 cellos run --quiet --timeout 300ms -- sleep 30
 claim "usage is 2" 2 cellos run --no-such-option
-claim "egress is refused while there is no gate" 126 sh -c "sed 's|\"authority\": {|&\"egressRules\":[{\"host\":\"example.com\",\"port\":443}],|; s|/path/to/ci-job|$job|' '$job/cell.json' | cellos run --spec -"
-says "the refusal names the member" '/spec/authority/egressRules'
+claim "a name outside the grant does not resolve" 2 cellos run --allow packages.example --dns-resolver 192.0.2.53:53 --json -- getent hosts evil.example
+says "the refusal is told with what would grant it" '"what":"evil.example","ruleRef":"default","reasonCode":"denied_not_in_allowlist"'
+claim "the network of a cell is its grants: another port is refused at once" 1 cellos run --quiet --allow 192.0.2.1:5432/tcp -- bash -c 'exec 3<>/dev/tcp/192.0.2.1/22'
+says "another port is refused at once" "Connection refused"
+claim "a document that needs a part that is not there is refused" 126 sh -c "sed 's|\"authority\": {|&\"dnsAuthority\":{\"resolvers\":[{\"resolverId\":\"q\",\"endpoint\":\"192.0.2.1:853\",\"protocol\":\"doq\"}],\"hostnameAllowlist\":[]},|; s|/path/to/ci-job|$job|' '$job/cell.json' | cellos run --spec -"
+says "the refusal names the member" '/spec/authority/dnsAuthority'
 
 mkdir granted
 echo hello >granted/file
