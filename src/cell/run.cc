@@ -54,7 +54,8 @@ plan::Settings PlanSettings(const RunRequest& request, const std::string& run_id
                       .refresh = s.dns_refresh,
                       .refresh_continuous = s.dns_refresh_continuous,
                       .tick_interval_s = s.dns_tick_interval_s,
-                      .trust_anchors_path = s.dnssec_trust_anchors_path}};
+                      .trust_anchors_path = s.dnssec_trust_anchors_path,
+                      .flow_bytes_out = s.flow_max_bytes_out}};
 }
 
 // What the plan refuses is a refusal of the document where the document asks for what no cell may have, and of the

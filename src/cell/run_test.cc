@@ -163,10 +163,10 @@ TEST_F(RunTest, ARefusalNamesThePlaceAndLeavesALog) {
       {"{", "invalid_document", ""},
       {R"({"apiVersion":"cellos.io/v1","kind":"ExecutionCell","spec":{"id":"t","authority":{},"lifetime":{"ttlSeconds":60},"surplus":1}})",
        "invalid_document", "/spec/surplus"},
-      {R"({"apiVersion":"cellos.io/v1","kind":"ExecutionCell","spec":{"id":"t","authority":{"egressRules":[{"host":"a.example","port":443}]},"lifetime":{"ttlSeconds":60}}})",
-       "controls", "/spec/authority/egressRules"},
-      {R"({"apiVersion":"cellos.io/v1","kind":"ExecutionCell","spec":{"id":"t","authority":{"secretRefs":["S"]},"lifetime":{"ttlSeconds":60},"run":{"argv":["true"]}}})",
-       "controls", "/spec/run/secretDelivery"},
+      {R"({"apiVersion":"cellos.io/v1","kind":"ExecutionCell","spec":{"id":"t","authority":{"egressRules":[{"host":"localhost","port":443}]},"lifetime":{"ttlSeconds":60}}})",
+       "controls", "/spec/authority/egressRules/0/host"},
+      {R"({"apiVersion":"cellos.io/v1","kind":"ExecutionCell","spec":{"id":"t","authority":{},"lifetime":{"ttlSeconds":60},"export":{"targets":[{"kind":"s3","name":"b","bucket":"bucket-name"}]}}})",
+       "controls", "/spec/export/targets/0"},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.document);

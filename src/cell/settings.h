@@ -58,6 +58,7 @@ struct Settings {
   bool resolve_egress = false, dns_refresh = false, dns_refresh_continuous = false;
   std::uint32_t dns_tick_interval_s = 0;  // 0: by the document
   std::string dnssec_trust_anchors_path;
+  std::uint64_t flow_max_bytes_out = std::uint64_t{512} << 20;  // of one flow, from the workload
   bool l7_gate_observability = false;
   bool per_flow_enforcement_events = false;
 
