@@ -56,6 +56,7 @@ constexpr SettingRow kSettings[] = {
     {"CELLOS_DNS_AUTHORITY_CONTINUOUS", Style::kTruthy, &Settings::dns_refresh_continuous},
     {"CELLOS_DNS_AUTHORITY_TICK_INTERVAL_SECS", Style::kNumber, &Settings::dns_tick_interval_s},
     {"CELLOS_DNSSEC_TRUST_ANCHORS_PATH", Style::kText, &Settings::dnssec_trust_anchors_path},
+    {"CELLOS_FLOW_MAX_BYTES_OUT", Style::kNumber, &Settings::flow_max_bytes_out},
     {"CELLOS_L7_GATE_OBSERVABILITY", Style::kTruthy, &Settings::l7_gate_observability},
     {"CELLOS_PER_FLOW_ENFORCEMENT_EVENTS", Style::kExactlyOne, &Settings::per_flow_enforcement_events},
 

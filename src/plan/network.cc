@@ -227,7 +227,7 @@ base::Result<> AddRebinding(const spec::DnsAuthority& dns, NetworkPlan& network)
   return {};
 }
 
-wire::GateLimits Limits(const spec::Authority& authority) {
+wire::GateLimits Limits(const spec::Authority& authority, const NetworkSettings& settings) {
   wire::GateLimits limits = {};
   limits.flows = 1024;
   limits.half_open = 256;
@@ -250,6 +250,7 @@ wire::GateLimits Limits(const spec::Authority& authority) {
   limits.max_ttl_s = 86400;
   limits.grace_s = 10;
   limits.denials_per_second = 20;
+  limits.flow_bytes_out = settings.flow_bytes_out;
   return limits;
 }
 
@@ -298,7 +299,7 @@ base::Result<NetworkPlan> MakeNetworkPlan(const spec::CellDocument& document, co
   network.secret_socket = UsesSecretSocket(document.spec);
   network.gate = network.network || network.secret_socket;
   if (!network.gate) return network;
-  network.limits = Limits(authority);
+  network.limits = Limits(authority, settings);
   if (!network.network) {
     network.gate_filter = GateFilter(static_cast<std::size_t>(wire::CellFd::kFirstUdp));
     return network;

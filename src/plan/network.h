@@ -98,6 +98,7 @@ struct NetworkSettings {                   // documents.md §6.6
   bool resolve_egress = false, refresh = false, refresh_continuous = false;
   std::uint32_t tick_interval_s = 0;       // 0: by the document
   std::string trust_anchors_path;          // CELLOS_DNSSEC_TRUST_ANCHORS_PATH
+  std::uint64_t flow_bytes_out = 0;        // CELLOS_FLOW_MAX_BYTES_OUT; 0: no bound
 };
 
 // The document's network; `gate` false when it asks for none and no secret is delivered over the socket. kInvalid with the

@@ -85,6 +85,7 @@ struct GateLimits {
   std::uint32_t grace_s;                // after the TTL, an address can still be connected to
   std::uint32_t denials_per_second;     // reported one by one; beyond, counted
   std::uint64_t flow_bytes;             // both ways; 0 = no bound
+  std::uint64_t flow_bytes_out;         // from the workload; 0 = no bound
   std::uint64_t flow_ms;                // life of a flow; 0 = no bound
 };
 

@@ -68,7 +68,7 @@ class Flow final : private Loop::Watcher {
   Left WriteHeld(bool to_server);
   Left PassEnd(bool to_server);
   void NoteEnd(wire::ClosedBy side);
-  std::uint64_t Allowance() const;
+  std::uint64_t Allowance(bool to_server) const;  // bytes that may still pass
 
   void Break(wire::ClosedBy by);
   void EndIfDone();

@@ -37,11 +37,14 @@ void Flow::Continue() {
   if (phase_ == Phase::kRefused) Drain();
 }
 
-std::uint64_t Flow::Allowance() const {
-  const std::uint64_t bound = relay_.parts_.grants.limits().flow_bytes;
-  if (bound == 0) return std::numeric_limits<std::uint64_t>::max();
-  const std::uint64_t used = to_server_.read() + to_client_.read();
-  return used >= bound ? 0 : bound - used;
+std::uint64_t Flow::Allowance(bool to_server) const {
+  const auto left = [](std::uint64_t bound, std::uint64_t used) {
+    if (bound == 0) return std::numeric_limits<std::uint64_t>::max();
+    return used >= bound ? 0 : bound - used;
+  };
+  const wire::GateLimits& limits = relay_.parts_.grants.limits();
+  const std::uint64_t both = left(limits.flow_bytes, to_server_.read() + to_client_.read());
+  return to_server ? std::min(both, left(limits.flow_bytes_out, to_server_.read())) : both;
 }
 
 Flow::Left Flow::WriteHeld(bool to_server) {
@@ -54,7 +57,7 @@ Flow::Left Flow::StepToServer() {
   if (!to_server_.Drained()) return WriteHeld(true);
   if (to_server_.Ended()) return PassEnd(true);
   if (!client_readable_) return Left::kWaiting;
-  const std::uint64_t allowance = Allowance();
+  const std::uint64_t allowance = Allowance(true);
   if (allowance == 0) {
     EndBy(wire::GateReason::kGateBudget, {wire::RuleKind::kBuiltin, {}, std::uint32_t(wire::BuiltinRule::kLimits)});
     return Left::kGone;
@@ -71,7 +74,7 @@ Flow::Left Flow::StepToClient() {
   if (!to_client_.Drained()) return WriteHeld(false);
   if (to_client_.Ended()) return PassEnd(false);
   if (!server_readable_) return Left::kWaiting;
-  const std::uint64_t allowance = Allowance();
+  const std::uint64_t allowance = Allowance(false);
   if (allowance == 0) {
     EndBy(wire::GateReason::kGateBudget, {wire::RuleKind::kBuiltin, {}, std::uint32_t(wire::BuiltinRule::kLimits)});
     return Left::kGone;
@@ -86,7 +89,7 @@ Flow::Left Flow::ShowToInspector(bool from_client) {
   Stream& stream = from_client ? to_server_ : to_client_;
   bool& readable = from_client ? client_readable_ : server_readable_;
   const std::span<std::uint8_t> buffer(relay_.scratch_.data(),
-                                       static_cast<std::size_t>(std::min<std::uint64_t>(kShown, Allowance())));
+                                       static_cast<std::size_t>(std::min<std::uint64_t>(kShown, Allowance(from_client))));
   const long got = sys::Receive(from_client ? client_.get() : server_.get(), buffer);
   if (got == -EAGAIN) {
     readable = false;

@@ -341,6 +341,36 @@ TEST_F(RelayTest, AByteBudgetEndsAFlowAndNoMorePasses) {  // TL-09
   EXPECT_LE(all.size(), 100000u);
 }
 
+TEST_F(RelayTest, ABudgetOfBytesOutEndsAFlowThatSendsButNotOneThatReceives) {  // TL-09
+  config.Allow("192.0.2.1", 22, FlowProtocol::kTcp);
+  config.header.limits.flow_bytes_out = 100000;
+  Destination("192.0.2.1", 22);
+  Start();
+  Peer client = Connect();
+  auto server = Accept();
+  ASSERT_TRUE(server);
+  const std::string chunk(50000, 'x');
+  std::string down, end;
+  int sent = 0;
+  Until([&] {
+    if (sent < 6 && server->Send(chunk)) ++sent;
+    down += client.Read(&end);
+    return down.size() == 300000 || !end.empty();
+  });
+  EXPECT_EQ(end, "");
+  sent = 0;
+  std::string up;
+  Until([&] {
+    if (sent < 4 && client.Send(chunk)) ++sent;
+    up += server->Read(&end);
+    return !end.empty();
+  });
+  EXPECT_EQ(end, "reset");
+  EXPECT_EQ(reporter.Story(), "flow gate_grant_match | closed by gate gate_budget");
+  EXPECT_EQ(reporter.records.back().bytes_out, 100000u);
+  EXPECT_EQ(reporter.records.back().bytes_in, 300000u);
+}
+
 TEST_F(RelayTest, LifeAndIdleTimeOfAFlowAreBounded) {
   config.Allow("192.0.2.1", 22, FlowProtocol::kTcp);
   config.header.limits.flow_ms = 200000;

@@ -89,15 +89,18 @@ void UdpAssociation::FromClient(std::span<const std::uint8_t> datagram) {
   queued_.emplace_back(reinterpret_cast<const char*>(datagram.data()), datagram.size());
 }
 
-bool UdpAssociation::WithinBudget(std::size_t more) {
-  const std::uint64_t bound = relay_.parts_.grants.limits().flow_bytes;
-  if (bound == 0 || bytes_out_ + bytes_in_ + more <= bound) return true;
+bool UdpAssociation::WithinBudget(std::size_t out, std::size_t in) {
+  const wire::GateLimits& limits = relay_.parts_.grants.limits();
+  const auto holds = [](std::uint64_t bound, std::uint64_t used) { return bound == 0 || used <= bound; };
+  if (holds(limits.flow_bytes, bytes_out_ + bytes_in_ + out + in) && holds(limits.flow_bytes_out, bytes_out_ + out)) {
+    return true;
+  }
   Finish(wire::ClosedBy::kGate, wire::GateReason::kGateBudget, Limits());
   return false;
 }
 
 bool UdpAssociation::Send(std::span<const std::uint8_t> datagram) {
-  if (!WithinBudget(datagram.size())) return false;
+  if (!WithinBudget(datagram.size(), 0)) return false;
   const long sent = sys::Send(server_.get(), datagram);
   if (sent == -EAGAIN || sent == -ENOBUFS || sent == -EMSGSIZE) {
     ++relay_.totals_.udp_datagrams_dropped;
@@ -116,7 +119,7 @@ void UdpAssociation::OnReady(int, std::uint32_t) {
     const long got = sys::Receive(server_.get(), relay_.scratch_);
     if (got == -EAGAIN) return;
     if (got < 0) return Finish(wire::ClosedBy::kPeer, wire::GateReason::kNone, {});
-    if (!WithinBudget(static_cast<std::size_t>(got))) return;
+    if (!WithinBudget(0, static_cast<std::size_t>(got))) return;
     active_ = relay_.parts_.loop.Now();
     bytes_in_ += static_cast<std::uint64_t>(got);
     const long sent = sys::SendPacket(listener_, {relay_.scratch_.data(), static_cast<std::size_t>(got)}, path_);

@@ -29,7 +29,7 @@ class UdpAssociation final : private Loop::Watcher {
   void SendQueued();
   // False when it is over.
   bool Send(std::span<const std::uint8_t> datagram);
-  bool WithinBudget(std::size_t more);
+  bool WithinBudget(std::size_t out, std::size_t in);
   void Finish(wire::ClosedBy by, wire::GateReason reason, wire::RuleRef rule);
   void ReportFlow(wire::GateReason reason, int error);
   void Describe(wire::GateRecord* record) const;
