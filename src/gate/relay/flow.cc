@@ -40,6 +40,7 @@ void Flow::Start(base::UniqueFd client, const base::IpEndpoint& peer, const base
   client_watched_ = client_output_ = client_told_ = server_told_ = told_ = one_ended_ = client_ended_ = server_ended_ =
       false;
   opened_ = active_ = relay_.parts_.loop.Now();
+  inspector_.reset();  // of the connection that this object served before
   if (!verdict.inspect) return Dial(rule_.index);
   phase_ = Phase::kPeeking;
   deadline_ = opened_ + milliseconds(relay_.parts_.grants.limits().peek_ms);

@@ -141,6 +141,24 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"PK16Private", "10.0.0.1", 22, "x", "flow gate_address_class", ""}),
     [](const auto& row) { return std::string(row.param.name); });
 
+TEST_F(RelayTest, AConnectionThatIsNotLookedAtKeepsNothingOfTheOneBefore) {
+  config.Allow("a.example", 443, FlowProtocol::kHttps).Allow("192.0.2.1", 443, FlowProtocol::kTcp);
+  Answer("a.example", "93.184.216.34");
+  Destination("93.184.216.34", 443);
+  Start();
+  Peer refused = Connect();
+  refused.Send("SSH-2.0-x\r\n");
+  Settle();
+  Pass(milliseconds(600));
+  ASSERT_EQ(relay->open(), 0u);
+  Destination("192.0.2.1", 443);
+  Peer client = Connect();
+  client.Send("anything");
+  auto server = Accept();
+  ASSERT_TRUE(server);
+  EXPECT_EQ(ReadSome(*server, 8), "anything");
+}
+
 TEST_F(RelayTest, AForeignHostIsToldWhyBeforeTheReset) {
   config.Allow("b.example", 80, FlowProtocol::kHttp);
   Answer("b.example", "93.184.216.35");
