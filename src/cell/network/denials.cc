@@ -100,7 +100,7 @@ void DenialFile::Add(const Denial& denial, base::WallTime at) {
   const std::string& line = lines_.back();
   const ssize_t written = ::pwrite(file_.get(), line.data(), line.size(), static_cast<off_t>(end_));
   if (written != static_cast<ssize_t>(line.size())) {
-    (void)::ftruncate(file_.get(), static_cast<off_t>(end_));  // no half a line
+    (void)sys::Ftruncate(file_.get(), end_);  // no half a line
     return;
   }
   end_ += line.size();
@@ -111,7 +111,7 @@ void DenialFile::Rewrite() {
   std::string all;
   for (const std::string& line : lines_) all.append(line);
   if (::pwrite(file_.get(), all.data(), all.size(), 0) != static_cast<ssize_t>(all.size())) return;
-  (void)::ftruncate(file_.get(), static_cast<off_t>(all.size()));
+  (void)sys::Ftruncate(file_.get(), all.size());
   end_ = all.size();
   in_file_ = lines_.size();
 }
