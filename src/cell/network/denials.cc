@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "json/writer.h"
+#include "sys/file.h"
 
 namespace cell {
 namespace {
