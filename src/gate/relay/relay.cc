@@ -23,8 +23,14 @@ wire::RuleRef Builtin(wire::BuiltinRule rule) {
   return {wire::RuleKind::kBuiltin, {}, static_cast<std::uint32_t>(rule)};
 }
 
-// The cell's own addresses, which the table calls loopback too: nothing steers a connection to them here.
-bool IsOfTheCell(const base::IpAddress& address) { return base::ClassOf(address) == base::AddressClass::kLoopback; }
+// The cell's own addresses, which the table calls loopback too: nothing steers a connection to them here, unless a rule
+// names that very address, which then is the host's.
+bool IsOfTheCell(const Grants& grants, const base::IpAddress& address) {
+  if (base::ClassOf(address) != base::AddressClass::kLoopback) return false;
+  std::vector<std::uint32_t> literals;
+  grants.LiteralsOf(address, &literals);
+  return literals.empty();
+}
 
 }  // namespace
 
@@ -70,7 +76,7 @@ bool Relay::AcceptOne(int listener) {
 void Relay::Admit(base::UniqueFd client, const base::IpEndpoint& peer, bool v6) {
   base::IpEndpoint to;
   FlowVerdict verdict;
-  if (!parts_.destinations.Of(client.get(), v6, &to) || IsOfTheCell(to.address)) {
+  if (!parts_.destinations.Of(client.get(), v6, &to) || IsOfTheCell(parts_.grants, to.address)) {
     verdict.reason = wire::GateReason::kGateNotRedirected;
     verdict.rule = Builtin(wire::BuiltinRule::kGateListener);
   } else if (revoked_) {

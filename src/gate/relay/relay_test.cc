@@ -359,6 +359,15 @@ TEST_F(RelayTest, AByteBudgetEndsAFlowAndNoMorePasses) {  // TL-09
   EXPECT_LE(all.size(), 100000u);
 }
 
+TEST_F(RelayTest, ALoopbackAddressThatARuleNamesIsTheHosts) {
+  config.Allow("127.0.0.2", 22, FlowProtocol::kTcp);
+  Destination("127.0.0.2", 22);
+  Start();
+  Peer client = Connect();
+  EXPECT_TRUE(Accept());
+  EXPECT_EQ(reporter.Story(), "flow gate_grant_match");
+}
+
 TEST_F(RelayTest, ABudgetOfBytesOutEndsAFlowThatSendsButNotOneThatReceives) {  // TL-09
   config.Allow("192.0.2.1", 22, FlowProtocol::kTcp);
   config.header.limits.flow_bytes_out = 100000;
