@@ -15,7 +15,8 @@ class Names : public NetTest {
     NameAt("granted.test", 10);
     NameAt("*.wild.test", 11);
     Table(
-        "rebind.test A 0 203.0.113.12 @1\nrebind.test AAAA 0 2001:db8:113::c @1\nrebind.test A 0 127.0.0.1 @2\nrebind.test A 0 10.0.0.1 @3+\nrebind.test AAAA 0 ::1 @2\n"
+        "rebind.test A 0 203.0.113.12 @1\nrebind.test AAAA 0 2001:db8:113::c @1\nrebind.test A 0 127.0.0.1 "
+        "@2\nrebind.test A 0 10.0.0.1 @3+\nrebind.test AAAA 0 ::1 @2\n"
         "rebind.test AAAA 0 fd12::1 @3+\n");
     Name("loopback.class.test", "127.0.0.1", "::1");
     Name("private.class.test", "10.0.0.1", "fd12::1");
@@ -275,8 +276,8 @@ TEST_P(Names, NS10_OneCanonicalForm) {
   EXPECT_TRUE(Holds("NS10.upper", ";a=" + At(10))) << The().Said("NS10.upper");
   EXPECT_TRUE(The().Logged(kDns, {Q("granted.test"), "\"decision\":\"allow\""}));
   EXPECT_TRUE(Refused("NS10.look-alike", "xn--grnted-jta.test", "denied_not_in_allowlist", 15));
-  for (const char* line : {"NS10.dot-in-label", "NS10.long-label", "NS10.long-name", "NS10.nul", "NS10.nul-inside",
-                           "NS10.backslash"}) {
+  for (const char* line :
+       {"NS10.dot-in-label", "NS10.long-label", "NS10.long-name", "NS10.nul", "NS10.nul-inside", "NS10.backslash"}) {
     EXPECT_TRUE(Said(The(), line, {"timeout", "REFUSED"})) << line;
   }
   EXPECT_TRUE(Silent("NS10.dot-in-label"));
@@ -362,12 +363,12 @@ TEST_P(LongNames, NS12_AnAnswerEndsAndARunningFlowDoesNot) {
   Table(
       "short.test A 1 203.0.113.30\nshort.test AAAA 1 2001:db8:113::1e\n"
       "forever.test A 2147483647 203.0.113.31\nforever.test AAAA 2147483647 2001:db8:113::1f\n");
-  const Trial trial = TryAll(
-      {.rules = {Rule("short.test", 5432, "tcp"), Rule("forever.test", 5432, "tcp")},
-       .names = {"short.test", "forever.test"}},
-      {Ask("ask", "short.test"), Ask("clamped", "forever.test"), "--", "running steady " + At(30) + " 5432 ms=23000",
-       "before tcp " + At(30) + " 5432 send=hi want=2", "--",
-       "after tcp " + At(30) + " 5432 send=hi want=2", "long tcp " + At(31) + " 5432 send=hi want=2"});
+  const Trial trial =
+      TryAll({.rules = {Rule("short.test", 5432, "tcp"), Rule("forever.test", 5432, "tcp")},
+              .names = {"short.test", "forever.test"}},
+             {Ask("ask", "short.test"), Ask("clamped", "forever.test"), "--",
+              "running steady " + At(30) + " 5432 ms=23000", "before tcp " + At(30) + " 5432 send=hi want=2", "--",
+              "after tcp " + At(30) + " 5432 send=hi want=2", "long tcp " + At(31) + " 5432 send=hi want=2"});
   EXPECT_TRUE(Said(trial, "before", {"data:hi"}));
   EXPECT_TRUE(Said(trial, "running", {"alive"}));
   EXPECT_TRUE(Said(trial, "after", {"reset", "ECONNRESET"}));

@@ -89,7 +89,7 @@ std::string Listen(const Words& words) {
     if (bind(fd, at.get(), at.size) != 0 || listen(fd, 8) != 0) return "bind:" + ErrorName(errno);
     wait.push_back({fd, POLLIN, 0});
   }
-  [[maybe_unused]] const ssize_t ignored = write(1, "listening\n", 10);
+  [[maybe_unused]] const ssize_t ignored = write(1, "listening open\n", 15);
   return poll(wait.data(), wait.size(), Number(words, "ms", 1000)) == 0 ? "nobody" : "somebody";
 }
 

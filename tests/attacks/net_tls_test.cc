@@ -117,7 +117,7 @@ class Streams : public NetTest {
   const Trial& The() {
     return Once("streams", [this] {
       Zone();
-      return TryAll(Document(), Lines());
+      return TryAll(Document(), Lines(), {.environment = {"CELLOS_PER_FLOW_ENFORCEMENT_EVENTS=1"}});
     });
   }
   // A refused hello: an alert access_denied before the reset, or the reset alone.
@@ -168,7 +168,7 @@ TEST_P(Streams, TL04_AnotherNameOnAGrantedNamesAddress) {
 }
 
 TEST_P(Streams, TL05_ProtocolsThatAGrantDoesNotSpeak) {
-  for (const char* line : {"TL05.ssh", "TL05.raw", "TL05.tls-on-80"}) EXPECT_TRUE(Said(The(), line, {"reset"}));
+  for (const char* line : {"TL05.ssh", "TL05.raw", "TL05.tls-on-80"}) EXPECT_TRUE(Refused(line));
   EXPECT_FALSE(Starts("TL05.upgrade", "101")) << The().Said("TL05.upgrade");
   EXPECT_TRUE(Denied(The(), kL7, "l7_unknown_protocol", {}));
   EXPECT_GE(The().Sum(kL7, {"\"reasonCode\":\"l7_unknown_protocol\""}), 3u);
@@ -318,14 +318,21 @@ TEST_P(Streams, TL20_AHelloInPiecesIsJudgedWholeAndForwardedUnchanged) {
 
 class LongStreams : public Streams {};
 
-TEST_P(LongStreams, TL09_ATunnelIsBoundedAndItsBytesAreCounted) {
+TEST_P(LongStreams, TL09_ATunnelEndsAtItsBudget) {
   Zone();
-  const std::string bytes = !v6() ? "1073741824" : "67108864";
-  const Trial trial =
-      TryAll({.rules = {Rule("raw.test", 5432, "tcp")}, .names = {"raw.test"}},
-             {"ask dns " + Server() + " raw.test " + Type(), "--", "bulk bulk " + At(43) + " 5432 bytes=" + bytes});
-  EXPECT_TRUE(Said(trial, "bulk", {"bytes:" + bytes}));
-  EXPECT_TRUE(trial.Logged(kClosed, {"\"bytesIn\":" + bytes, "\"bytesOut\":" + bytes}));
+  const Net net = {.rules = {Rule("raw.test", 5432, "tcp")}, .names = {"raw.test"}};
+  const Words lines = {"ask dns " + Server() + " raw.test " + Type(), "--",
+                       "within bulk " + At(43) + " 5432 bytes=500000", "--",
+                       "tunnel bulk " + At(43) + " 5432 bytes=16777216"};
+  const Trial trial = TryAll(net, lines, {.environment = {"CELLOS_FLOW_MAX_BYTES_OUT=1000000"}});
+  EXPECT_TRUE(Said(trial, "within", {"bytes:500000"}));
+  EXPECT_TRUE(trial.Logged(kClosed, {"\"bytesIn\":500000", "\"bytesOut\":500000"}));
+  EXPECT_TRUE(trial.Said("tunnel").ends_with("+reset")) << trial.Said("tunnel");
+  EXPECT_TRUE(
+      trial.Logged(kClosed, {"\"bytesOut\":1000000", "\"reasonCode\":\"gate_budget\"", "\"closedBy\":\"gate\""}));
+  std::uint64_t got = 0;
+  for (const outside::Seen& seen : trial.outcome.To(At(43), 5432)) got = std::max(got, seen.count);
+  EXPECT_LE(got, 1000000u);
 }
 
 TEST_P(LongStreams, TL13_SilentConnectionsDoNotStarveAGrantedOne) {
