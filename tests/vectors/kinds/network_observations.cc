@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vectors of what is seen of a network: packets and log attributes.
+// Vectors of what is seen of a network: packets, log attributes, rules and answers.
 #include <string>
 
 #include "json/writer.h"
 #include "net/flow_log.h"
 #include "net/netlink.h"
 #include "vectors/kinds.h"
+#include "vectors/kinds/network_rules.h"
 
 namespace vectors {
 namespace {
@@ -21,8 +22,9 @@ std::string PacketJson(const std::optional<net::PacketTuple>& tuple) {
   std::string text;
   json::Writer out(text);
   out.BeginObject();
-  const bool named = tuple && (tuple->protocol == 6 || tuple->protocol == 17 || tuple->protocol == 1 || tuple->protocol == 58);
-  const bool ports = tuple && (tuple->protocol == 6 || tuple->protocol == 17) && tuple->destination_port != 0;
+  const bool transport = tuple && (tuple->protocol == 6 || tuple->protocol == 17);
+  const bool named = transport || (tuple && (tuple->protocol == 1 || tuple->protocol == 58));
+  const bool ports = transport && tuple->destination_port != 0;
   const auto text_or_null = [&](std::string_view key, bool present, const std::string& value) {
     out.Key(key);
     present ? out.String(value) : out.Raw("null");
@@ -54,7 +56,8 @@ std::string LogJson(const std::string& bytes) {
   json::Writer out(text);
   out.BeginObject();
   if (read) {
-    out.Key("ok").Bool(true).Key("payload_hex").String(net::HexOf(read->payload)).Key("prefix").String(Shown(read->prefix));
+    out.Key("ok").Bool(true).Key("payload_hex").String(net::HexOf(read->payload));
+    out.Key("prefix").String(Shown(read->prefix));
   } else {
     out.Key("error").String("missing_prefix").Key("ok").Bool(false);
   }
@@ -69,8 +72,11 @@ Outcome JudgeNetworkObservations(const json::Value& record, const Source&) {
   if (kind == nullptr) return Failed("no kind");
   if (kind->string() == "ip_packet") return Compare(record, PacketJson(net::ParsePacket(BytesIn(record))));
   if (kind->string() == "netlink_log_attributes") return Compare(record, LogJson(BytesIn(record)));
-  if (kind->string() == "dns_rebinding") return Skipped("rounds of rebinding have no judge yet");
-  return Skipped("no part of this build reads nft's text or JSON, or flow rings");
+  if (kind->string() == "nft_ruleset_json") return JudgeRulesetJson(record);
+  if (kind->string() == "nft_rule_text") return JudgeRuleText(record);
+  if (kind->string() == "flow_ring_record") return JudgeFlowRing(record);
+  if (kind->string() == "dns_rebinding") return JudgeRebinding(record);
+  return Skipped("rules are never rewritten as text: what is logged is part of the plan");
 }
 
 }  // namespace vectors
