@@ -59,6 +59,7 @@ base::Result<SecretSession> SecretSession::Deliver(const plan::Plan& plan, const
 base::Result<> SecretSession::DeliverOne(const plan::SecretPlan& wanted, const Settings& settings) {
   SecretBroker* broker = TRY(BrokerFor(wanted.broker, settings));
   SecretValue value = TRY_WITH("secret " + wanted.name, broker->Resolve(wanted.key, cell_id_, std::chrono::seconds{0}));
+  traces_.Add(value.view());
   kept_.emplace_back();
   if (wanted.delivery == "env") {
     values_.push_back(TRY(Assignment(wanted.name, value)));
@@ -84,7 +85,9 @@ base::Result<SecretValue> SecretSession::HandOver(std::uint32_t index, Recorder&
     if (wanted.delivery != kRuntimeLeased || known == brokers_.end()) {
       return base::Fail(base::ErrorKind::kNotFound, "unknown secret key");
     }
-    return known->second->Resolve(wanted.key, cell_id_, std::chrono::seconds{0});
+    auto fresh = known->second->Resolve(wanted.key, cell_id_, std::chrono::seconds{0});
+    if (fresh) traces_.Add(fresh->view());
+    return fresh;
   };
   auto value = resolve();
   if (!value) {

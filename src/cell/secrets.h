@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "cell/ports/secret_broker.h"
 #include "cell/recorder.h"
+#include "cell/secret_traces.h"
 #include "cell/settings.h"
 #include "event/identity_events.h"
 #include "plan/plan.h"
@@ -49,6 +50,8 @@ class SecretSession {
   // Asks every broker to revoke and records the outcome for each secret.
   void Revoke(Recorder& recorder);
   const std::vector<SecretRecord>& records() const { return records_; }
+  // Of every value that was resolved: what a workload puts into names is masked by it.
+  const SecretTraces& traces() const { return traces_; }
 
  private:
   base::Result<> DeliverOne(const plan::SecretPlan& wanted, const Settings& settings);
@@ -62,6 +65,7 @@ class SecretSession {
   std::vector<std::optional<SecretValue>> kept_;   // runtimeBroker, as plan.secrets
   std::vector<std::uint32_t> told_;                // hand-overs on request that have an event
   std::uint32_t denials_told_ = 0;
+  SecretTraces traces_;
   std::string cell_id_;
 };
 

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <utility>
 
 #include "base/encoding.h"
@@ -181,7 +182,12 @@ base::BootTime NetworkSession::Deadline() const {
   return kernel_ ? std::min(until, kernel_->next_sample()) : until;
 }
 
-void NetworkSession::TakeRecord(const wire::GateRecord& record) {
+void NetworkSession::TakeRecord(wire::GateRecord record) {
+  // The one place where text that a workload chose comes in.
+  if (secrets_ != nullptr && !secrets_->traces().empty() && record.name[0] != 0) {
+    const std::string masked = secrets_->traces().Mask(record.name);
+    std::snprintf(record.name, sizeof record.name, "%s", masked.c_str());
+  }
   if (record.kind != wire::GateRecordKind::kSecretDenied) return events_->Take(record);
   if (secrets_ == nullptr) return;
   std::optional<std::uint32_t> index;

@@ -85,7 +85,7 @@ class NetworkSession final : public Companion {
   explicit NetworkSession(const Options& options) : o_(options) {}
   base::Result<> StartAll();
   base::Result<> StartUpstream(base::UniqueFd gate_end);
-  void TakeRecord(const wire::GateRecord& record);
+  void TakeRecord(wire::GateRecord record);
   void Fail(std::string why);
   void ServeHelper(Helper& helper);
   void OnRefusedDial(const std::string& target, const char* why);
