@@ -365,6 +365,7 @@ TEST_F(RelayTest, ALoopbackAddressThatARuleNamesIsTheHosts) {
   Start();
   Peer client = Connect();
   EXPECT_TRUE(Accept());
+  Until([&] { return !reporter.Story().empty(); });
   EXPECT_EQ(reporter.Story(), "flow gate_grant_match");
 }
 
