@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -100,11 +101,15 @@ constexpr ArgumentClause kPrctl[] = {{kGetSeccomp, 0}, {kGetNnp, 0}, {kGetBound,
 constexpr ArgumentTest kReadLimit[] = {Equals(2, 0), HighEquals(2, 0)};
 constexpr ArgumentClause kPrlimit[] = {{kReadLimit, 0}};
 
+constexpr ArgumentTest kNotExecutable[] = {Equals(2, 0, PROT_EXEC)};
+constexpr ArgumentClause kMmap[] = {{kNotExecutable, 0}};
+
 constexpr int kKill = -1;  // what no clause allows
 constexpr ConditionalSyscall kGateConditional[] = {
     {CALL(sendto), "streams", "sending to an address of its own choice", kSendConnected, kKill},
     {CALL(fcntl), "streams", "copies of descriptors, which could take another's number", kFcntl, kKill},
     {CALL(setsockopt), "streams", "options that change where a socket leads", kSetsockopt, kKill},
+    {CALL(mmap), "memory", "executable memory", kMmap, kKill},
     {CALL(prctl), "self", "anything but reading its own lock", kPrctl, kKill},
     {CALL(prlimit64), "self", "changing limits", kPrlimit, kKill},
 };

@@ -8,6 +8,7 @@
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -82,6 +83,12 @@ TEST(GateFilter, ReadsItsOwnLockAndChangesNothingOfIt) {
   EXPECT_EQ(Gate(SYS_prctl, {PR_SET_DUMPABLE, 1}), SECCOMP_RET_KILL_PROCESS);
   EXPECT_EQ(Gate(SYS_prlimit64, {0, 7, 0, 0x1000}), SECCOMP_RET_ALLOW);
   EXPECT_EQ(Gate(SYS_prlimit64, {0, 7, 0x1000, 0}), SECCOMP_RET_KILL_PROCESS);
+}
+
+TEST(GateFilter, MapsNoExecutableMemory) {
+  EXPECT_EQ(Gate(SYS_mmap, {0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE}), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(Gate(SYS_mmap, {0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE}), SECCOMP_RET_KILL_PROCESS);
+  EXPECT_EQ(Gate(SYS_mmap, {0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE}), SECCOMP_RET_KILL_PROCESS);
 }
 
 TEST(GateFilter, AllowsWhatItsWorkNeeds) {
