@@ -180,8 +180,8 @@ int Run() {
   } else {
     Dial(Request(TextOf(grants.resolvers()[0].address).c_str(), 53, 0, IpProtocol::kUdp, DialPurpose::kResolver));
     // The workload shall run when it happens.
-    pollfd wait = {sockets->relay4, POLLIN, 0};
-    for (int i = 0; i < 20 && ::poll(&wait, 1, 100) == 0; ++i) Beat();
+    pollfd wait[] = {{sockets->relay4, POLLIN, 0}, {sockets->relay6, POLLIN, 0}};
+    for (int i = 0; i < 20 && ::poll(wait, 2, 100) == 0; ++i) Beat();
     Attempt(what);
   }
   for (;;) {
