@@ -66,6 +66,7 @@ class Supervisor {
   std::optional<base::BootTime> grace_at_;
   base::BootTime started_at_, next_tick_, drain_at_{0};
   std::uint64_t drained_bytes_ = 0;
+  bool gate_failed_ = false;
   bool quiet_ = false;  // the last wait ended with nothing to do
   std::vector<pollfd> polls_;
   std::size_t signal_slot_ = 0, cell_slot_ = 0, oom_slot_ = 0, stop_slot_ = 0;
@@ -270,9 +271,14 @@ void Supervisor::OnStop() {
 void Supervisor::OnCompanion() {
   o_.companion->Act(polls_);
   const auto failure = o_.companion->failure();
-  if (!failure || ended_ || killed_) return;
+  if (!failure || killed_) return;
   if (ending_.message.empty()) ending_.message = *failure;
-  Kill(Reason::kGateFailed);
+  // A workload that ended in the same moment, maybe for that, does not make a failed gate a good end.
+  if (ended_ && !gate_failed_ && (ending_.reason == Reason::kCompleted || ending_.reason == Reason::kSignalKilled)) {
+    ending_.reason = Reason::kGateFailed;
+  }
+  gate_failed_ = true;
+  if (!ended_) Kill(Reason::kGateFailed);
 }
 
 void Supervisor::CloseIdleStreams() {

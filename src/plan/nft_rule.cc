@@ -168,6 +168,19 @@ NftRule& NftRule::IsEstablished() {
   return *this;
 }
 
+NftRule& NftRule::IsNoSyn() {
+  constexpr std::uint32_t kFlagsOffset = 13;
+  constexpr char kFinSynRstAck = 0x17, kSyn = 0x02;
+  const std::string before = text_;
+  Protocol(L4::kTcp);
+  text_ = before;
+  LoadPayload(NFT_PAYLOAD_TRANSPORT_HEADER, kFlagsOffset, 1);
+  Mask({&kFinSynRstAck, 1});
+  Compare(NFT_CMP_NEQ, {&kSyn, 1});
+  Text("tcp flags != syn / fin,syn,rst,ack");
+  return *this;
+}
+
 NftRule& NftRule::IsSteered() {
   LoadTuple(NFT_CT_STATUS, {});
   Mask(Native32(IPS_DST_NAT));

@@ -28,6 +28,7 @@ class NftRule {
   NftRule& PortIn(L4 protocol, std::string_view set);
   NftRule& IsReply();                                 // ct direction reply
   NftRule& IsEstablished();
+  NftRule& IsNoSyn();                                 // TCP, and not the first packet of a connection
   NftRule& IsSteered();                               // ct status dnat
   NftRule& AskedFor(const base::IpPrefix& prefix);    // ct original ip daddr: before the translation
   NftRule& AskedPort(std::uint16_t port);             // ct original proto-dst; after Protocol

@@ -183,7 +183,10 @@ class TableBuilder {
 
   void Output() {
     Add("output", NftRowKind::kReply, NftRule().IsReply().Count().Accept());
-    Add("output", NftRowKind::kEstablished, NftRule().IsEstablished().Count().Accept());
+    // A connection that takes the place of one that was reset is established for the kernel at its first packet: by the
+    // flags each is counted once.
+    Add("output", NftRowKind::kEstablished, NftRule().IsNoSyn().IsEstablished().Count().Accept());
+    Add("output", NftRowKind::kEstablished, NftRule().Protocol(L4::kUdp).IsEstablished().Count().Accept());
     for (const char* prefix : {"224.0.0.0/4", "255.255.255.255/32", "ff00::/8"}) {
       Deny(NftRowKind::kMulticast, NftRule().Destination(Prefix(prefix)), Drop);
     }
