@@ -140,6 +140,24 @@ bool CanBeAsked(std::string_view host, const DnsAuthority& dns) {
   });
 }
 
+// "*.com": every name below a top-level domain.
+bool IsWholeDomain(std::string_view host) { return host.starts_with("*.") && !host.substr(2).contains('.'); }
+
+void WarnOfWholeDomains(const Authority& authority, std::vector<std::string>& warnings) {
+  const auto warn = [&](std::string pointer, std::string_view host) {
+    if (!IsWholeDomain(host)) return;
+    warnings.push_back(fmt::format("{}: {} grants every name below a top-level domain", pointer, Quote(host)));
+  };
+  for (std::size_t i = 0; authority.egress_rules && i < authority.egress_rules->size(); ++i) {
+    warn(fmt::format("/spec/authority/egressRules/{}/host", i), (*authority.egress_rules)[i].host);
+  }
+  if (!authority.dns_authority) return;
+  const auto& names = authority.dns_authority->hostname_allowlist;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    warn(fmt::format("/spec/authority/dnsAuthority/hostnameAllowlist/{}", i), names[i]);
+  }
+}
+
 }  // namespace
 
 std::vector<Violation> JudgeControls(const CellDocument& document, const SupportedFeatures& features) {
@@ -168,6 +186,7 @@ std::vector<std::string> AdmissionWarnings(const CellDocument& document) {
                     "dnsAuthority.hostnameAllowlist does not hold it",
                     i, Quote(host)));
   }
+  WarnOfWholeDomains(authority, warnings);
   if (document.spec.environment) {
     warnings.push_back("/spec/environment: a native cell does not start from an image; the host's /usr is used");
   }

@@ -27,7 +27,8 @@ struct SupportedFeatures {
 // where it has a token, bounded by its leaf.
 std::vector<Violation> JudgeControls(const CellDocument& document, const SupportedFeatures& features = {});
 
-// What runs, but not as a reader might expect: names that no rule of DNS lets be asked, images and sources that a
+// What runs, but not as a reader might expect: names that no rule of DNS lets be asked, patterns of a whole
+// top-level domain, images and sources that a
 // native cell does not fetch. One sentence each, starting with the pointer.
 std::vector<std::string> AdmissionWarnings(const CellDocument& document);
 

@@ -156,5 +156,14 @@ TEST(Warnings, NameRulesThatCanNeverBeAsked) {
   EXPECT_TRUE(warnings[1].starts_with("/spec/authority/egressRules/5/host: "));
 }
 
+TEST(Controls, WarnOfPatternsThatGrantATopLevelDomain) {
+  const auto warnings = AdmissionWarnings(Document(Authority(
+      R"("egressRules":[{"host":"*.com","port":443},{"host":"*.b.com","port":443}],)"
+      R"("dnsAuthority":{"hostnameAllowlist":["*.b.com","*.com"]})")));
+  ASSERT_EQ(warnings.size(), 2u);
+  EXPECT_TRUE(warnings[0].starts_with("/spec/authority/egressRules/0/host: "));
+  EXPECT_TRUE(warnings[1].starts_with("/spec/authority/dnsAuthority/hostnameAllowlist/1: "));
+}
+
 }  // namespace
 }  // namespace spec
