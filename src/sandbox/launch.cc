@@ -192,7 +192,10 @@ class StartWatch {
       for (pollfd& channel : std::span(fds).first(2)) {
         if (channel.fd < 0 || channel.revents == 0) continue;
         const Heard one = TRY(ReadOne(channel.fd, passed));
-        if (one.leader > 0) return one.leader;
+        if (one.leader > 0) {
+          TRY(ReadWhatWasPassed(passed));
+          return one.leader;
+        }
         if (one.closed) channel.fd = -1;
         heard = true;
       }
@@ -225,12 +228,22 @@ class StartWatch {
   struct Heard {
     pid_t leader = 0;
     bool closed = false;
+    bool nothing = false;
   };
+
+  // Two channels have no order, but what the first process passed was sent before there was a leader.
+  base::Result<> ReadWhatWasPassed(Passed& passed) {
+    for (int i = 0; i < kMostReports; ++i) {
+      const Heard one = TRY(ReadOne(channels_.report.get(), passed));
+      if (one.closed || one.nothing) break;
+    }
+    return {};
+  }
 
   base::Result<Heard> ReadOne(int channel, Passed& passed) {
     wire::InitReport report;
     auto received = sys::RecvMsg(channel, {reinterpret_cast<char*>(&report), sizeof report}, MSG_DONTWAIT);
-    if (!received && received.error().os_errno == EAGAIN) return Heard{};
+    if (!received && received.error().os_errno == EAGAIN) return Heard{.nothing = true};
     if (!received || received->bytes != sizeof report) return Heard{.closed = true};
     switch (report.kind) {
       case wire::ReportKind::kTerminal:
@@ -253,6 +266,8 @@ class StartWatch {
     }
     return std::unexpected(Ended());
   }
+
+  static constexpr int kMostReports = 64;
 
   const Channels& channels_;
   const int outer_;
