@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Measures. `bench.sh start`: launches against bubblewrap, crun and bare fork+exec, interleaved; state on tmpfs, the cost
 # of syncing to disk apart. `bench.sh evidence`: documents, event log and verification, per second and core.
+# `bench.sh dns|relay|net` (root): the DNS proxy against dnsdist and unbound, the relay against HAProxy, a cell with a
+# network against bubblewrap.
 # ROUNDS=n changes the number of rounds (default 40).
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 what=${1:-}
-case "$what" in start | evidence) ;; *) echo "usage: scripts/bench.sh start|evidence" >&2; exit 2 ;; esac
+case "$what" in start | evidence | dns | relay | net) ;; *) echo "usage: scripts/bench.sh start|evidence|dns|relay|net" >&2; exit 2 ;; esac
 
 scripts/install.sh build bench
 configure bench -DBUILD_TESTING=OFF
@@ -23,6 +25,8 @@ if [ "$what" = evidence ]; then
   done
   exit 0
 fi
+
+case "$what" in dns | relay | net) exec bench/network.sh "$what" "$bin" ;; esac
 
 state=$(mktemp -d /dev/shm/cellos-bench.XXXXXX)
 disk=$(mktemp -d "$root/build/bench-state.XXXXXX")
