@@ -76,6 +76,14 @@ constexpr SettingRow kSettings[] = {
     {"CELLOS_REQUIRE_HOST_BASELINE", Style::kUnsupported, {}},
     {"CELLOS_SPOOL_DIR", Style::kUnsupported, {}},
     {"CELLOS_SECCOMP_BPF_PATH", Style::kUnsupported, {}},
+    // The resolvers of the document are used as they stand; silently asking others, or in the clear, would be worse.
+    {"CELLOS_DNS_UPSTREAM_PROTOCOL", Style::kUnsupported, {}},
+    {"CELLOS_DNS_UPSTREAM_TRANSPORT", Style::kUnsupported, {}},
+    {"CELLOS_DNS_UPSTREAM_DOT_SERVER", Style::kUnsupported, {}},
+    {"CELLOS_DNS_UPSTREAM_DOH_URL", Style::kUnsupported, {}},
+    {"CELLOS_DNS_UPSTREAM_DOQ_SERVER", Style::kUnsupported, {}},
+    {"CELLOS_DNS_PROXY_UPSTREAM_OVERRIDE", Style::kUnsupported, {}},
+    {"CELLOS_SNI_PROXY_UPSTREAM_OVERRIDE", Style::kUnsupported, {}},
 };
 
 std::string Lower(std::string_view text) {

@@ -77,6 +77,13 @@ TEST(Settings, DemandsThatCannotBeMetAreErrors) {
   EXPECT_TRUE(Load({{"CELL_OS_AUDIT_CHAIN", "0"}}));
 }
 
+TEST(Settings, AnotherUpstreamThanTheDocumentsIsRefusedNotIgnored) {
+  for (const char* variable :
+       {"CELLOS_DNS_UPSTREAM_PROTOCOL", "CELLOS_DNS_UPSTREAM_DOH_URL", "CELLOS_DNS_PROXY_UPSTREAM_OVERRIDE"}) {
+    EXPECT_FALSE(Load({{variable, "dot"}})) << variable;
+  }
+}
+
 TEST(Settings, HardenedNeedsKeysAndRequiresWhatItPromises) {
   EXPECT_FALSE(Load({{"CELLOS_DEPLOYMENT_PROFILE", "hardened"}}));
   const auto settings = Load({{"CELLOS_DEPLOYMENT_PROFILE", "HARDENED"},
