@@ -11,13 +11,15 @@ if [ "${CELLOS_BENCH_INSIDE:-}" != 1 ]; then
   CELLOS_BENCH_INSIDE=1 exec unshare --net --mount --propagation private "$here/network.sh" "$@"
 fi
 
-state=$(mktemp -d /dev/shm/cellos-bench.XXXXXX)
+state=$(mktemp -d /tmp/cellos-bench.XXXXXX)
+mount -t tmpfs -o mode=0755 tmpfs "$state"
 cleanup() {
   local left
   left=$(jobs -p)
   [ -z "$left" ] || kill $left 2>/dev/null || true
   wait 2>/dev/null || true
-  rm -rf "$state"
+  umount -l "$state"
+  rmdir "$state"
 }
 trap cleanup EXIT
 
@@ -65,10 +67,37 @@ child_named() {
   return 1
 }
 
+# A cell whose workload is told on standard input what to do, a line a round, and says end-of-round after each.
+# start_cell GREETING RUN-OPTION…; sets supervisor and gate; returns once GREETING was done.
+start_cell() {
+  local greeting=$1
+  shift
+  rm -rf "$state/in" "$state/out" "$state"/s/runs
+  mkfifo "$state/in" "$state/out"
+  "$bin/cellos" run --quiet --state-dir "$state/s" "$@" <"$state/in" >"$state/out" 2>"$state/err" &
+  supervisor=$!
+  exec {to_cell}>"$state/in" {from_cell}<"$state/out"
+  gate=$(child_named "$supervisor" cellos-gate) || { cat "$state/err" >&2; return 1; }
+  ask_cell "$greeting" >/dev/null
+}
+
+ask_cell() {
+  local line
+  echo "$1" >&"$to_cell"
+  while read -r -u "$from_cell" line && [ "$line" != end-of-round ]; do echo "$line"; done
+}
+
+end_cell() {
+  exec {to_cell}>&-
+  while read -r -u "$from_cell" _; do :; done
+  exec {from_cell}<&-
+  wait "$supervisor" || { cat "$state/err" >&2; return 1; }
+}
+
 # median, from numbers on standard input, a line each.
 median() { sort -g | awk '{ row[NR] = $1 } END { if (NR) print NR % 2 ? row[(NR + 1) / 2] : (row[NR / 2] + row[NR / 2 + 1]) / 2 }'; }
 
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf b > 0 ? "%.2f" : "-", b > 0 ? a / b : 0 }'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf((b > 0 ? "%.2f" : "-"), b > 0 ? a / b : 0) }'; }
 
 echo "load: $(cut -d' ' -f1-3 /proc/loadavg)"
 source "$here/network_$what.sh"
