@@ -38,15 +38,28 @@ struct Options {
   double seconds = 3;
 };
 
+// What each phase of the launches so far cost, in milliseconds, in the order of a run.
+using Phases = std::vector<std::pair<std::string, std::vector<double>>>;
+
+void NotePhases(const cell::RunOutcome& outcome, base::BootTime began, Phases& phases) {
+  phases.resize(outcome.phases.size());
+  for (std::size_t i = 0; i < outcome.phases.size(); ++i) {
+    phases[i].first = outcome.phases[i].phase;
+    phases[i].second.push_back(Millis(outcome.phases[i].at - (i == 0 ? began : outcome.phases[i - 1].at)).count());
+  }
+}
+
 // One cell from request to sealed evidence; false when it did not complete.
-bool LaunchOne(cell::StateDir& state, int null) {
+bool LaunchOne(cell::StateDir& state, int null, Phases* phases = nullptr) {
   cell::RunRequest request;
   request.document = kDocument;
   request.state = &state;
   request.caller_directory = "/";
   request.streams = {.in = -1, .out = null, .err = null};
   request.stdin_open = false;
+  const base::BootTime began = base::SystemClock().Boot();
   const cell::RunOutcome outcome = cell::Run(request);
+  if (phases != nullptr) NotePhases(outcome, began, *phases);
   if (outcome.reason == cell::Reason::kCompleted && outcome.exit_code == 0) return true;
   std::fprintf(stderr, "launch: %s: %s\n", std::string(cell::ToString(outcome.reason)).c_str(), outcome.message.c_str());
   return false;
@@ -71,8 +84,9 @@ std::optional<double> Time(Work work) {
 
 bool Latency(cell::StateDir& state, const Options& options, int null) {
   std::vector<double> ours, theirs;
+  Phases phases;
   for (int round = -3; round < options.rounds; ++round) {
-    const auto cell = Time([&] { return LaunchOne(state, null); });
+    const auto cell = Time([&] { return LaunchOne(state, null, round < 0 ? nullptr : &phases); });
     const auto wrap = Time(BubblewrapOnce);
     if (!cell || !wrap) return false;
     if (round < 0) continue;
@@ -85,6 +99,9 @@ bool Latency(cell::StateDir& state, const Options& options, int null) {
   for (const auto& [name, samples] : {std::pair{"bwrap", &theirs}, std::pair{"cell::Run", &ours}}) {
     const double median = bench::Percentile(*samples, 0.5);
     fmt::print("{:<34} {:>10.2f} {:>10.2f} {:>10.2f}\n", name, median, bench::Percentile(*samples, 0.95), median / base);
+  }
+  for (const auto& [name, samples] : phases) {
+    fmt::print("  {:<32} {:>10.2f} {:>10.2f}\n", name, bench::Percentile(samples, 0.5), bench::Percentile(samples, 0.95));
   }
   return true;
 }

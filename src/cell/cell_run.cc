@@ -70,12 +70,14 @@ RunOutcome CellRun::Execute() {
   TellCompleted();
   ExportArtefacts();
   Destroy();
+  EndPhase("completed, exports, destroy");
   LookForHookFiles();
   LookForSetIdFiles();
   TellSummaries();
   TellDestroyed();
   TellBundle();
   Seal();
+  EndPhase("summaries, seal");
   return std::move(out_);
 }
 
@@ -88,10 +90,12 @@ base::Result<> CellRun::Start() {
   for (const event::Draft& draft : p_.admission->events) TRY_STEP("evidence", recorder().Emit(draft));
   TRY_STEP("evidence", DeclareScope());
   TRY_STEP("create", CreateCell());
+  EndPhase("make the cell, read it back");
   TRY_STEP("secrets", HandOverSecrets());
   SampleCgroup();
   TRY_STEP("sink", CheckSinks());
   TRY_STEP("evidence", TellStarted());
+  EndPhase("secrets, sample, started");
   if (p_.admission->document->spec.run) return Release();
   out_.reason = Reason::kCompleted;
   out_.exit_code = 0;
@@ -286,6 +290,7 @@ base::Result<> CellRun::Release() {
                        .on_executed = [this] { return OnExecuted(); },
                        .on_tick = p_.request->on_tick});
   workload_time_ = std::chrono::duration_cast<milliseconds>(p_.clock->Boot() - released_at_);
+  EndPhase("workload");
   return {};
 }
 

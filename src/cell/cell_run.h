@@ -68,6 +68,7 @@ class CellRun {
   void Seal();
 
   void FailStart(base::Error error);
+  void EndPhase(const char* phase) { out_.phases.push_back({phase, p_.clock->Boot()}); }
   void SampleCgroup();
   bool Succeeded() const;
   std::optional<std::string> FailureText() const;

@@ -176,6 +176,7 @@ class OneRun {
     RefuseWhatCannotBePlanned();
     // Without a plan there is nothing to run and nothing that evidence could speak of.
     if (prepared_.admission.admitted() && !prepared_.planned) return std::move(out_);
+    out_.phases.push_back({"admit, ask the machine, plan", clock_.Boot()});
     if (auto opened = OpenPrograms(); !opened) return StartFailed(std::move(out_), "gate", std::move(opened).error());
     auto live = LiveEntry::Create(*request_.state, out_.run_id);
     if (!live) return StartFailed(std::move(out_), "state", std::move(live).error());
@@ -184,6 +185,7 @@ class OneRun {
     }
     auto evidence = EvidenceSession::Open(Inputs());
     if (!evidence) return EvidenceUnavailable(std::move(evidence).error());
+    out_.phases.push_back({"live entry, keys, open log", clock_.Boot()});
     out_.evidence_dir = evidence->directory().path;
     out_.notes.insert(out_.notes.end(), evidence->notes().begin(), evidence->notes().end());
     if (evidence->made_deployment_key()) {

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
+
 namespace cell {
 
 enum class Reason : std::uint8_t {
@@ -53,6 +55,12 @@ struct DenialLine {
   std::uint64_t count = 0;
 };
 
+// When a phase of a run was over; the next begins there, the first at the start of the run.
+struct PhaseEnd {
+  const char* phase;
+  base::BootTime at;
+};
+
 struct RunOutcome {
   std::string run_id, cell_id, backend = "native";
   Reason reason = Reason::kStartFailed;
@@ -78,6 +86,7 @@ struct RunOutcome {
   std::string evidence_root;     // base64
   bool evidence_complete = false;
   std::string plan_digest;
+  std::vector<PhaseEnd> phases;           // in order; of a run that got so far
   std::vector<std::string> not_enforced;  // best-effort losses, "<control>: <why>"
   std::vector<std::string> notes;         // what the summary should tell: new key made, working directory hint, leftovers
 
