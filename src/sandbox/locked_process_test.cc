@@ -134,7 +134,7 @@ TEST(LaunchLocked, IsKilledByTheKernelWhenItsParentIsGone) {
 
 TEST(LaunchLocked, LeavesNothingWhenTheProgramCannotRun) {
   const std::string before = testing::Inventory();
-  const auto text = sys::OpenAt(AT_FDCWD, CELLOS_SOURCE_DIR "/README.md", O_RDONLY);
+  const auto text = sys::OpenAt(AT_FDCWD, "/etc/passwd", O_RDONLY);
   ASSERT_TRUE(text);
   const auto process = LaunchLocked(OptionsFor(text->get(), {}));
   ASSERT_FALSE(process);

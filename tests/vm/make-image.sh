@@ -68,6 +68,15 @@ printf 'passwd: files\ngroup: files\nhosts: files dns\n' >"$stage/etc/nsswitch.c
 : >"$stage/etc/ld.so.conf"
 
 cp "$here/guest-init" "$stage/vm/guest-init"
+# What a cell's rules need of the kernel, in the order of loading; nothing loads modules by itself in the guest.
+for module in lib/libcrc32c net/netfilter/nfnetlink net/ipv4/netfilter/nf_defrag_ipv4 net/ipv6/netfilter/nf_defrag_ipv6 \
+  net/netfilter/nf_conntrack net/netfilter/nf_nat net/netfilter/nf_tables net/netfilter/nft_ct net/netfilter/nft_chain_nat \
+  net/netfilter/nft_nat net/ipv4/netfilter/nf_reject_ipv4 net/ipv6/netfilter/nf_reject_ipv6 net/netfilter/nft_reject \
+  net/netfilter/nft_reject_inet net/netfilter/nft_limit net/netfilter/nft_log net/netfilter/nfnetlink_log; do
+  mkdir -p "$stage/vm/drivers"
+  cp "$modules/kernel/$module.ko" "$stage/vm/drivers/"
+  echo "${module##*/}" >>"$stage/vm/drivers/order"
+done
 echo "$user" >"$stage/vm/user"
 quote() { printf "'%s' " "${1//\'/\'\\\'\'}"; }
 {
