@@ -110,8 +110,12 @@ base::Result<Grants> Grants::Create(const wire::GateConfig& config) {
   grants.header_ = header;
   grants.rules_.reserve(header.rules);
   for (std::uint32_t i = 0; i < header.rules; ++i) grants.AddRule(config.rules[i]);
-  grants.names_.assign(config.names, config.names + header.names);
-  for (std::uint32_t i = 0; i < header.names; ++i) grants.askable_.Add(config.names[i].pattern, i);
+  grants.names_.reserve(header.names);
+  for (std::uint32_t i = 0; i < header.names; ++i) {
+    const wire::GateName& name = config.names[i];
+    grants.names_.push_back({name.index, name.source, name.pattern});
+    grants.askable_.Add(name.pattern, i);
+  }
   grants.resolvers_.assign(config.resolvers, config.resolvers + header.resolvers);
   grants.secrets_.assign(config.secrets, config.secrets + header.secrets);
   for (std::uint32_t i = 0; i < header.responses; ++i) {
@@ -129,7 +133,7 @@ std::optional<wire::RuleRef> Grants::MayAsk(std::string_view canonical) const {
   positions.clear();
   askable_.Match(canonical, &positions);
   if (positions.empty()) return std::nullopt;
-  const wire::GateName& name = names_[*std::min_element(positions.begin(), positions.end())];
+  const AskableName& name = names_[*std::min_element(positions.begin(), positions.end())];
   const bool listed = name.source == wire::NameSource::kHostnameAllowlist;
   return wire::RuleRef{listed ? wire::RuleKind::kHostnameAllowlist : wire::RuleKind::kEgressRule, {}, name.index};
 }

@@ -46,6 +46,13 @@ class NameSet {
   std::size_t size_ = 0;
 };
 
+// A row of the names that may be asked; of a configuration's row only the bytes in use.
+struct AskableName {
+  std::uint32_t index;
+  wire::NameSource source;
+  std::string pattern;
+};
+
 class Grants {
  public:
   // Copies what it needs; the config was decoded by wire::DecodeGateConfig.
@@ -55,7 +62,7 @@ class Grants {
   const wire::GateLimits& limits() const { return header_.limits; }
   std::span<const wire::GateResolver> resolvers() const { return resolvers_; }
   std::span<const wire::GateRule> rules() const { return rules_; }
-  std::span<const wire::GateName> names() const { return names_; }
+  std::span<const AskableName> names() const { return names_; }
   std::span<const wire::GateSecret> secrets() const { return secrets_; }
 
   // The row that lets `canonical` be asked.
@@ -86,7 +93,7 @@ class Grants {
 
   wire::GateConfigHeader header_{};
   std::vector<wire::GateRule> rules_;
-  std::vector<wire::GateName> names_;
+  std::vector<AskableName> names_;
   std::vector<wire::GateResolver> resolvers_;
   std::vector<wire::GateSecret> secrets_;
   std::unordered_map<base::IpPrefix, std::vector<std::uint32_t>, PrefixHash> literals_;

@@ -40,14 +40,14 @@ void Refresh::Enqueue(std::string_view name, wire::TargetPurpose purpose, std::u
 }
 
 void Refresh::EnqueueNames(wire::TargetPurpose purpose) {
-  for (const wire::GateName& name : grants_.names()) Enqueue(name.pattern, purpose);
+  for (const AskableName& name : grants_.names()) Enqueue(name.pattern, purpose);
 }
 
 // Each tick looks up what is older than the floor.
 void Refresh::Tick() {
   const wire::GateRefresh& config = grants_.header().refresh;
   timer_ = loop_.At(loop_.Now() + std::chrono::seconds(config.interval_s), [this] { Tick(); });
-  for (const wire::GateName& name : grants_.names()) {
+  for (const AskableName& name : grants_.names()) {
     const auto last = refreshed_.find(name.pattern);
     if (last != refreshed_.end()) {
       const base::BootTime age = loop_.Now() - last->second;
