@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -59,6 +60,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   address.sin_port = htons(static_cast<std::uint16_t>(std::atoi(argv[2])));
+  signal(SIGPIPE, SIG_IGN);  // a client that has enough goes away in the middle
   const std::uint64_t bytes = std::strtoull(argv[3], nullptr, 10);
   const int file = memfd_create("bulk", MFD_CLOEXEC), listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1;
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);

@@ -134,8 +134,14 @@ measure denied udp denied unbound "$unbound" 5302 "denied, UDP"
 
 start_cell "$hello" --spec "$state/document"
 sleep 1
-printf '%-30s %10s KiB\n' "gate, idle: PSS" "$(pss_of "$gate")"
+printf '%-30s %10s KiB\n' "gate idle, 1,000 names: PSS" "$(pss_of "$gate")"
 end_cell
+"$bin/cellos" run --quiet --no-stdin --state-dir "$state/s" --allow a.example -- sleep 3 &
+supervisor=$!
+gate=$(child_named "$supervisor" cellos-gate)
+sleep 1
+printf '%-30s %10s KiB\n' "gate idle, one name: PSS" "$(pss_of "$gate")"
+wait "$supervisor"
 document '/bench/connect_load dns a.n0.bench.example' >"$state/document"
 for ((round = 0; round < 4 * rounds; round++)); do
   "$bin/cellos" run --quiet --no-stdin --state-dir "$state/s" --spec "$state/document" >>"$state/first"

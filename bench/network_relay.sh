@@ -2,7 +2,7 @@
 # Sourced by network.sh: the relay, which reads the SNI of every connection, against HAProxy in TCP mode that does the same
 # on one thread, and no relay at all; new connections, and one bulk flow. ROUNDS (default 5), interleaved.
 
-rounds=${ROUNDS:-5} seconds=${SECONDS_EACH:-2} parallel=${PARALLEL:-64} bulk=${BULK:-4000000000}
+rounds=${ROUNDS:-5} seconds=${SECONDS_EACH:-2} parallel=${PARALLEL:-64} bulk=${BULK:-2000000000}
 name=ok.bench.example address=203.0.113.9
 "${in_world[@]}" "$bin/dns_stub" 192.0.2.53 53 $address &
 "${in_world[@]}" "$bin/accept_server" $address 443 64 &
@@ -15,7 +15,8 @@ global
   maxpipes 1000
 defaults
   mode tcp
-  option splice-auto
+  option splice-request
+  option splice-response
   timeout connect 5s
   timeout client 60s
   timeout server 60s
@@ -67,6 +68,7 @@ one() { # KIND WHO ARGUMENTS
   else
     said=$("$bin/connect_load" $3)
   fi
+  [ -n "$said" ] || { echo "bench.sh: $1 through $2 failed: $(cat "$state/err")" >&2; exit 1; }
   echo "$said $(($(cpu_of "${pids[@]:0:1}") - own)) $(($(cpu_of "${pids[@]}") - all))" >>"$state/$1.$2"
 }
 
