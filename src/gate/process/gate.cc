@@ -26,8 +26,7 @@ std::uint64_t Gate::DescriptorsFor(const wire::GateLimits& limits) {
 }
 
 Gate::Gate(const base::Clock& clock, std::unique_ptr<Loop> loop, Grants grants)
-    : clock_(clock),
-      loop_(std::move(loop)),
+    : loop_(std::move(loop)),
       grants_(std::move(grants)),
       credits_(grants_.limits().answer_entries),
       reporter_(*loop_, clock, wire::kGateRecordsFd, {.denials_per_second = grants_.limits().denials_per_second}),

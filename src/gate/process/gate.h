@@ -41,7 +41,6 @@ class Gate {
   void Beat();
   std::uint32_t OpenFlows() const;
 
-  const base::Clock& clock_;
   const std::unique_ptr<Loop> loop_;
   const Grants grants_;
   Credits credits_;
