@@ -22,6 +22,7 @@
 #include "sandbox/identity.h"
 #include "sandbox/init_image.h"
 #include "sandbox/record.h"
+#include "sandbox/signals_blocked.h"
 #include "sys/file.h"
 #include "sys/process.h"
 #include "sys/socket.h"
@@ -67,21 +68,6 @@ class PhaseWord {
   using Word = std::atomic<std::uint32_t>;
   explicit PhaseWord(Word* word) : word_(word) {}
   Word* word_;
-};
-
-// All signals are blocked from before the clone, so that no handler of ours runs in the child.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_;
 };
 
 // What lives from Launch's first line to the clone; the parent's copies of the child's ends go with it.

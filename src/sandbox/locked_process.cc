@@ -21,6 +21,7 @@
 #include "base/encoding.h"
 #include "sandbox/child.h"
 #include "sandbox/identity.h"
+#include "sandbox/signals_blocked.h"
 #include "sys/file.h"
 #include "sys/poll.h"
 #include "sys/process.h"
@@ -91,20 +92,6 @@ void UnblockSignals(const ChildContext& context) {
   UnblockSignals(context);
   Execute(context, options, null);
 }
-
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_;
-};
 
 base::Error StartError(const LockedOptions& options, const wire::InitReport& report) {
   const auto phase = std::min(report.phase, StartPhase::kExec);
