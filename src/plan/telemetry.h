@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a cell's in-cell witness may and must report, decided from the document's telemetry block (telemetry.md §3.7).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "spec/cell_document.h"
+#include "wire/telemetry_frame.h"
+
+namespace plan {
+
+// Version of the agent that ships with this program; a document that asks for a later one is refused.
+inline constexpr std::string_view kAgentVersion = "1.0.0";
+
+struct TelemetrySettings {
+  std::string watch_path;                       // CELLOS_TELEMETRY_INOTIFY_PATH
+  bool hardened = false;                        // the default of onAgentFailure
+};
+
+struct TelemetryPlan {
+  std::vector<std::string> declared;            // telemetry.events as written
+  std::uint32_t sources = 0;                    // wire::SourceBit of each source that they authorise
+  bool full = false;                            // processDetail
+  bool fail_cell = false;                       // onAgentFailure
+  std::string watch_path;                       // with fs.inotify_fired; else empty
+  std::uint32_t frames_per_second = 0, bytes_per_second = 0;  // rateLimits, or the defaults; never 0
+  std::chrono::milliseconds keepalive_window{10000};
+};
+inline constexpr std::uint32_t kDefaultFramesPerSecond = 200'000;
+inline constexpr std::uint32_t kDefaultBytesPerSecond = 64u << 20;
+
+// The source that an entry of telemetry.events names: the registry's own name (telemetry.md §1.3) or a known synonym of
+// published documents ("process.spawn", "net.connect.attempt"), case-insensitive, trimmed. kCount: none.
+wire::ProbeSource DeclaredSource(std::string_view event);
+
+// kInvalid with the member at fault: an event that no source tells, an agent version later than kAgentVersion, a rate
+// limit of 0, fs.inotify_fired without a path to watch.
+base::Result<TelemetryPlan> MakeTelemetryPlan(const spec::Telemetry& telemetry, const TelemetrySettings& settings);
+
+// The agent's own system-call filter, and the workload's with what `telemetry` has notified instead of allowed or
+// refused: see WorkloadFilter.
+std::string AgentFilter();
+
+}  // namespace plan
