@@ -17,7 +17,7 @@ namespace {
 constexpr std::string_view kOurTypes[] = {
     kLogOpened,      kCoverageOpened, kCoverageClosed,   kFinding,       kClosing,
     kAdmissionRefused, kEffectiveControls, kSecretDelivered, kSecretRevoked, kSecretDenied,
-    kNetworkFlowClosed, kGateFailed,  kIsolationRelaxed,
+    kNetworkFlowClosed, kGateFailed,  kIsolationRelaxed, kGuestAgentReturned, kGuestProcessExitStatus, kProcessCensus,
 };
 
 // Members of published events that only ours adds: type (empty: any), and the path inside `data`.
@@ -46,6 +46,10 @@ constexpr Addition kAdditions[] = {
     {kHostNftables, "sampleError"},
     {kHostTapLink, "sampleError"},
     {kHostFcMetrics, "sampleError"},
+    {kHostFcMetrics, "output.totals"},
+    {kHostNftables, "inputs.namespace"},
+    {kGuestAgentSilenced, "hostReceivedAt"},
+    {kGuestAgentSilenced, "specSignatureHash"},
     {kDnsQuery, "ruleRef"},
     {kDnsQuery, "askedServer"},
     {kDnsQuery, "transport"},
@@ -128,6 +132,13 @@ void NameTypeAsPublished(std::string& data) {
   data.replace(begin, data.find('"', begin) - begin, "A");
 }
 
+// The envelope of a guest declaration has the time that its data has, in seconds: those are the bytes that are signed.
+void TakeGuestTime(Event& event, const json::Value& log_data) {
+  const json::Value* host = log_data.Find("host");
+  const json::Value* at = host == nullptr ? nullptr : host->Find("hostReceivedAt");
+  if (at != nullptr && at->is_string()) event.time = at->string();
+}
+
 }  // namespace
 
 std::string_view ToString(EventsForm form) { return form == EventsForm::kPublished ? "published" : "log"; }
@@ -151,6 +162,7 @@ base::Result<std::optional<Event>> PublishedForm(std::string_view leaf) {
   event.data = Writer(event.type).Write(data->root());
   if (event.type == kDnsQuery) NameTypeAsPublished(event.data);
   if (event.type == kHomeostasis) AddEfficiency(event.data, data->root());
+  if (event.source == kSourceGuestTelemetry) TakeGuestTime(event, data->root());
   return std::optional(std::move(event));
 }
 

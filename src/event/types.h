@@ -49,6 +49,13 @@ CELLOS_EVENT_TYPE(kHostCgroup, "observability.host.v1.cgroup");
 CELLOS_EVENT_TYPE(kHostNftables, "observability.host.v1.nftables");
 CELLOS_EVENT_TYPE(kHostTapLink, "observability.host.v1.tap_link");
 CELLOS_EVENT_TYPE(kHostFcMetrics, "observability.host.v1.fc_metrics");
+CELLOS_EVENT_TYPE(kGuestProcessSpawned, "observability.guest.process_spawned");
+CELLOS_EVENT_TYPE(kGuestProcessExited, "observability.guest.process_exited");
+CELLOS_EVENT_TYPE(kGuestCapabilityDenied, "observability.guest.capability_denied");
+CELLOS_EVENT_TYPE(kGuestFsInotifyFired, "observability.guest.fs_inotify_fired");
+CELLOS_EVENT_TYPE(kGuestNetConnectAttempted, "observability.guest.net_connect_attempted");
+CELLOS_EVENT_TYPE(kGuestTelemetryDropped, "observability.guest.telemetry_dropped");
+CELLOS_EVENT_TYPE(kGuestAgentSilenced, "observability.v1.guest.agent_silenced");
 CELLOS_EVENT_TYPE(kEvidenceBundle, "evidence_bundle.v1.emitted");
 // Ours: in the run log and in the log form, never in the published form.
 CELLOS_EVENT_TYPE(kLogOpened, "evidence_log.v1.opened");
@@ -64,6 +71,9 @@ CELLOS_EVENT_TYPE(kSecretDenied, "secret.v1.denied");
 CELLOS_EVENT_TYPE(kNetworkFlowClosed, "observability.v1.network_flow_closed");
 CELLOS_EVENT_TYPE(kGateFailed, "observability.v1.gate_failed");
 CELLOS_EVENT_TYPE(kIsolationRelaxed, "observability.v1.isolation_relaxed");
+CELLOS_EVENT_TYPE(kGuestAgentReturned, "observability.guest.agent_returned");
+CELLOS_EVENT_TYPE(kGuestProcessExitStatus, "observability.guest.process_exit_status");
+CELLOS_EVENT_TYPE(kProcessCensus, "observability.v1.process_census");
 
 #undef CELLOS_EVENT_TYPE
 
