@@ -21,9 +21,9 @@ inline constexpr std::size_t kMaxEmittedFrame = 177;
 
 // Version: what an encoder writes and the strict decoder demands; the host's decoder looks at the high byte alone, so
 // that 0 to 255 pass (telemetry.md §1.2).
-inline constexpr std::uint16_t kContentVersion = 1;
-inline constexpr bool IsStrictVersion(std::uint16_t version) { return version == kContentVersion; }
-inline constexpr bool IsHostVersion(std::uint16_t version) { return (version >> 8) == (kContentVersion >> 8); }
+inline constexpr std::uint16_t kFrameVersion = 1;
+inline constexpr bool IsStrictVersion(std::uint16_t version) { return version == kFrameVersion; }
+inline constexpr bool IsHostVersion(std::uint16_t version) { return (version >> 8) == (kFrameVersion >> 8); }
 
 enum class ProbeSource : std::uint8_t {
   kProcessSpawned, kProcessExited, kCapabilityDenied, kFsInotifyFired, kNetConnectAttempted,  // telemetry.md §1.3
@@ -61,12 +61,12 @@ std::size_t EncodeTelemetryFrame(const TelemetryFrame& frame, std::uint8_t* out,
 std::size_t EncodeTelemetryFrame(ProbeSource source, std::uint32_t guest_pid, Bytes comm,
                                  std::uint64_t guest_monotonic_ns, std::uint8_t* out, std::size_t size);
 
-// Why the host refuses a frame. After a fault of the header the stream has lost its alignment; after any other the next
-// frame can be read.
+// Why the host refuses a frame. After a fault of the stream nothing more can be read of it; after any other the next frame
+// can.
 enum class HostFrameFault : std::uint8_t {
   kNone,
-  // The header: telemetry.md §3.2 step 2.
-  kZeroLength, kOversized,
+  // The stream: telemetry.md §3.2 steps 2 and 3.
+  kZeroLength, kOversized, kBodyTruncated,
   // The body is no frame.
   kWireTruncated,     // an item runs past the end of the body
   kWireReserved,      // additional information 28 to 30, a simple value below 32 in two bytes, or a break out of place
@@ -83,8 +83,8 @@ enum class HostFrameFault : std::uint8_t {
 };
 // The name of the counter of a fault: "wire_truncated", "indefinite_length"; a static text.
 const char* HostFrameFaultText(HostFrameFault fault);
-inline constexpr bool LosesAlignment(HostFrameFault fault) {
-  return fault == HostFrameFault::kZeroLength || fault == HostFrameFault::kOversized;
+inline constexpr bool IsStreamFault(HostFrameFault fault) {
+  return fault >= HostFrameFault::kZeroLength && fault <= HostFrameFault::kBodyTruncated;
 }
 inline constexpr bool IsMalformedBody(HostFrameFault fault) {
   return fault >= HostFrameFault::kWireTruncated && fault <= HostFrameFault::kWireMissingKey;
@@ -97,13 +97,19 @@ inline constexpr bool IsMalformedBody(HostFrameFault fault) {
 HostFrameFault DecodeHostFrame(const std::uint8_t* body, std::size_t size, bool ours, TelemetryFrame* frame,
                                std::uint16_t* version = nullptr);
 
+// Length of the body that the kFrameHeader bytes at `header` declare.
+inline constexpr std::uint32_t FrameLength(const std::uint8_t* header) {
+  return static_cast<std::uint32_t>(header[0]) | static_cast<std::uint32_t>(header[1]) << 8 |
+         static_cast<std::uint32_t>(header[2]) << 16 | static_cast<std::uint32_t>(header[3]) << 24;
+}
+
 // Cuts a stream into bodies. Frames that lie whole in what is given are not copied.
 class FrameReader {
  public:
   enum class Kind : std::uint8_t {
     kNeedMore,  // everything given is taken
     kFrame,     // `body`
-    kLost,      // `fault` is kZeroLength or kOversized: alignment is lost, nothing more is read, ever
+    kLost,      // `fault` is kZeroLength or kOversized: alignment is lost, everything given from here on is taken unread
   };
   struct Step {
     Kind kind = Kind::kNeedMore;
@@ -118,11 +124,11 @@ class FrameReader {
   Step Next(const std::uint8_t** bytes, std::size_t* size);
 
   // What it means that the stream ends here: nothing when fewer than kFrameHeader bytes of a frame were read (telemetry.md
-  // §3.2 step 1), else kWireTruncated; after kLost what that said.
+  // §3.2 step 1), else kBodyTruncated; after kLost the fault of that.
   HostFrameFault AtEnd() const;
 
  private:
-  Step Judge(const std::uint8_t* frame);
+  bool Hold(std::size_t target, const std::uint8_t** bytes, std::size_t* size);
 
   std::size_t held_size_ = 0;
   HostFrameFault lost_ = HostFrameFault::kNone;

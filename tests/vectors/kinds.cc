@@ -30,6 +30,7 @@ WEAK(JudgeRedaction);
 WEAK(JudgeSignatures);
 WEAK(JudgeSignedNote);
 WEAK(JudgeStateProjection);
+WEAK(JudgeTelemetryFrame);
 WEAK(JudgeTlogProof);
 #undef WEAK
 
@@ -70,7 +71,7 @@ std::span<const KindRow> Kinds() {
       {"signatures", JudgeSignatures, kNotBuilt},
       {"signed_notes", JudgeSignedNote, kNotBuilt},
       {"state_projection", JudgeStateProjection, kNotBuilt},
-      {"telemetry_frames", nullptr, kLater},
+      {"telemetry_frames", JudgeTelemetryFrame, kNotBuilt},
       {"tlog_proof", JudgeTlogProof, kNotBuilt},
   };
   return rows;

@@ -37,6 +37,7 @@ Outcome JudgePolicyAdmission(const json::Value& record, const Source& source);
 Outcome JudgeRedaction(const json::Value& record, const Source& source);
 Outcome JudgeSignatures(const json::Value& record, const Source& source);
 Outcome JudgeStateProjection(const json::Value& record, const Source& source);
+Outcome JudgeTelemetryFrame(const json::Value& record, const Source& source);
 // Of the evidence format: kinds/evidence_*.cc.
 Outcome JudgeCheckpoint(const json::Value& record, const Source& source);
 Outcome JudgeDsse(const json::Value& record, const Source& source);
