@@ -43,4 +43,17 @@ base::Result<Draft> HostProbeEvent(const CellRef& cell, const HostReading& readi
   return base::Fail(base::ErrorKind::kInvalid, "unknown host probe short name: " + base::Escape(name));
 }
 
+Draft ProcessCensusEvent(const CellRef& cell, const ProcessCensus& census) {
+  Object object = Begin(cell);
+  object.Add("lost", census.lost).Add("overruns", census.overruns).Add("scope", census.scope);
+  Object totals;
+  if (census.totals) {
+    totals.Add("execs", census.totals->execs).Add("exits", census.totals->exits).Add("killed", census.totals->killed);
+    totals.Add("processes", census.totals->processes).Add("threads", census.totals->threads);
+  }
+  object.Raw("totals", totals.Take());
+  object.AddCut("unavailable", census.unavailable);
+  return Finish(kProcessCensus, std::move(object));
+}
+
 }  // namespace event
