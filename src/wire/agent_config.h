@@ -2,8 +2,8 @@
 // What cellos-telemetry, the witness inside a cell, is given at its start: one block of sealed memory, its descriptors,
 // and the page by which outer init sees that it lives.
 //
-// Native byte order: both ends run on one machine. Decoding is total: any bytes give a view whose every pointer lies
-// inside them, or a refusal.
+// Little-endian: magic, total size, fixed fields, then the counted blocks in the order of AgentConfig. Decoding is total:
+// any bytes give a view whose every pointer lies inside them, or a refusal.
 #pragma once
 
 #include <cstddef>
@@ -25,12 +25,23 @@ struct AgentConfig {
   bool full = false;               // telemetry.processDetail `full`: every clone is notified, every death has its cause
   bool ours = false;               // the host asked for agent.heartbeat, agent.dropped and agent.exit_status
   std::uint32_t heartbeat_ms = 2000;
-  Bytes watch_path = {};           // one absolute path in the cell for fs.inotify_fired, or empty
+  Bytes watch_path = {};           // fs.inotify_fired: one absolute path in the cell with its NUL; else empty
   Bytes filter = {};               // the agent's own: raw struct sock_filter[], never empty
 };
 
-enum class AgentConfigFault : std::uint8_t { kNone, kTooShort, kTooLarge, kMagic, kSize, kSources, kText, kFilter };
+inline constexpr std::uint32_t kMaxHeartbeatMs = 60'000;  // at least 1
+// Header, the longest path with its NUL, the longest filter.
+inline constexpr std::size_t kMaxAgentConfigBytes = 7 * 4 + kMaxWatchPath + kMaxFilterBytes;
+
+enum class AgentConfigFault : std::uint8_t {
+  kNone, kTooShort, kTooLarge, kMagic, kSize,
+  kSources,  // none, or one that is not published
+  kFlags, kHeartbeat,
+  kText,     // a path without NUL or not absolute, one that nobody declared, or none where one is declared
+  kFilter, kTrailing
+};
 std::size_t EncodedSize(const AgentConfig& config);  // 0 when it breaks a bound
+// Writes exactly EncodedSize(config) bytes to `out`; the count, or 0 when `size` is not that.
 std::size_t EncodeAgentConfig(const AgentConfig& config, std::uint8_t* out, std::size_t size);
 AgentConfigFault DecodeAgentConfig(Bytes bytes, AgentConfig* config);
 
@@ -38,9 +49,16 @@ AgentConfigFault DecodeAgentConfig(Bytes bytes, AgentConfig* config);
 inline constexpr int kAgentConfigFd = 3;    // sealed memory with one AgentConfig
 inline constexpr int kAgentChannelFd = 4;   // connected stream to the receiver; frames of telemetry.md §1.1
 inline constexpr int kAgentProcFd = 5;      // directory: a procfs of the outer pid namespace, mounted nowhere
-inline constexpr int kAgentHandoverFd = 6;  // seqpacket: the leader passes the listener of its filter, is answered one byte
+inline constexpr int kAgentHandoverFd = 6;  // seqpacket: the leader passes the listener of its filter, is answered one byte:
+                                            // kAgentArmed, or the errno of what the agent could not set up
 inline constexpr int kAgentPageFd = 7;      // sealed memory of one AgentPage, mapped shared by agent and outer init
 inline constexpr int kAgentFirstFreeFd = 8;
+inline constexpr std::uint8_t kAgentArmed = 0;
+
+// How cellos-telemetry ends by itself.
+inline constexpr int kAgentExitTold = 0;     // nobody is left to watch, and everything was told
+inline constexpr int kAgentExitFailed = 3;   // its start failed, or its loop did
+inline constexpr int kAgentExitUntold = 4;   // nobody is left to watch, but the channel did not take everything in time
 
 // Shared by the agent, which writes, and outer init, which reads. Lies in no memory that the workload can reach.
 struct AgentPage {
