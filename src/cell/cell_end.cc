@@ -94,9 +94,6 @@ void CellRun::TellNetwork() {
   out_.network_allowed = events.flows_allowed();
   out_.network_denied = events.denials().total();
   out_.denials = events.denials().Lines();
-  out_.findings_agree = network_->findings_agree();
-  out_.findings_gap = network_->findings_gap();
-  out_.findings_contradiction = network_->contradictions().size();
 }
 
 void CellRun::TellCompleted() {
@@ -326,11 +323,12 @@ void CellRun::Seal() {
                   .backend = p_.plan->backend,
                   .secrets = secrets_.records(),
                   .exports = out_.exports,
-                  .required_sources = p_.plan->required_sources,
-                  .findings_agree = out_.findings_agree,
-                  .findings_gap = out_.findings_gap};
-  if (network_) end.contradictions = network_->contradictions();
+                  .required_sources = p_.plan->required_sources};
   if (told_.controls) end.controls = told_.controls->leaf;
+  const evidence::FindingCounts& findings = recorder().findings();
+  out_.findings_agree = findings.agree;
+  out_.findings_gap = findings.gap;
+  out_.findings_contradiction = findings.contradictions.size();
   auto sealed = p_.evidence->Seal(end);
   out_.sink_losses = p_.evidence->TakeSinkErrors();
   out_.notes.insert(out_.notes.end(), out_.sink_losses.begin(), out_.sink_losses.end());

@@ -115,7 +115,7 @@ base::Result<Sealed> EvidenceSession::Seal(const EvidenceEnd& end) {
                         .required_sources = end.required_sources,
                         .controls = end.controls,
                         .backend = end.backend,
-                        .findings = {end.findings_agree, end.findings_gap, end.contradictions}};
+                        .findings = recorder_->findings()};
   for (const SecretRecord& record : end.secrets) {
     seal.secrets.push_back({record.secret.name, record.delivered, record.revoked});
   }

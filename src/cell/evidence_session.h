@@ -44,8 +44,6 @@ struct EvidenceEnd {
   std::vector<SecretRecord> secrets;
   std::vector<ExportLine> exports;
   std::vector<std::string> required_sources;
-  std::vector<event::LeafIndex> contradictions;
-  std::uint64_t findings_agree = 0, findings_gap = 0;
 };
 
 struct Sealed {

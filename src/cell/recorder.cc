@@ -36,6 +36,18 @@ void Recorder::UseReserve() {
   ending_ = true;
 }
 
+std::optional<Recorded> Recorder::Find(event::Verdict verdict, std::string_view rule,
+                                       const std::vector<event::LeafIndex>& cites, std::string_view text) {
+  auto told = TryEmit(event::FindingEvent(cell_, verdict, rule, cites, text));
+  if (!told) return told;
+  switch (verdict) {
+    case event::Verdict::kAgree: ++findings_.agree; break;
+    case event::Verdict::kGap: ++findings_.gap; break;
+    case event::Verdict::kContradiction: findings_.contradictions.push_back(told->leaf); break;
+  }
+  return told;
+}
+
 base::Result<> Recorder::OpenCoverage(event::Observer observer, const std::vector<std::string>& covers) {
   const Recorded opened = TRY(Emit(event::CoverageOpenedEvent(cell_, observer, kScope, covers)));
   coverage_.push_back({.source = observer, .scope = std::string(kScope), .from = opened.leaf});

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -11,6 +12,7 @@
 #include "event/draft.h"
 #include "event/evidence_events.h"
 #include "event/run_log.h"
+#include "evidence/seal.h"
 
 namespace cell {
 
@@ -37,6 +39,12 @@ class Recorder {
   // failed() stays.
   void UseReserve();
 
+  // Emits a finding and counts it for the seal; every finding of a run goes through here. `cites` is not empty.
+  std::optional<Recorded> Find(event::Verdict verdict, std::string_view rule, const std::vector<event::LeafIndex>& cites,
+                               std::string_view text);
+  // The findings that are in the log.
+  const evidence::FindingCounts& findings() const { return findings_; }
+
   // Says that `observer` watches from now on.
   base::Result<> OpenCoverage(event::Observer observer, const std::vector<std::string>& covers);
   // `observer` saw nothing from `from` to `to`; for its coverage, which is open.
@@ -54,6 +62,7 @@ class Recorder {
   bool ending_ = false;
   std::vector<event::CoverageRow> coverage_;
   std::vector<event::SourceCounters> sources_;
+  evidence::FindingCounts findings_;
 };
 
 }  // namespace cell

@@ -246,15 +246,15 @@ void NetworkSession::Finish() {
   if (!gate_->End(kEndLimit) && !failure_) failure_ = "cellos-gate would not die";
   if (upstream_) (void)upstream_->End(kEndLimit);
   if (refused_dials_ > kRefusalsTold && controls_) {
-    Find(event::Verdict::kContradiction, "gate.dial_not_granted", *controls_,
-         fmt::format("{} requests for connections that no rule grants were refused in all", refused_dials_));
+    o_.recorder->Find(event::Verdict::kContradiction, "gate.dial_not_granted", {*controls_},
+                      fmt::format("{} requests for connections that no rule grants were refused in all", refused_dials_));
   }
 }
 
 void NetworkSession::OnRefusedDial(const std::string& target, const char* why) {
   if (++refused_dials_ > kRefusalsTold || !controls_) return;
-  Find(event::Verdict::kContradiction, "gate.dial_not_granted", *controls_,
-       fmt::format("the gate asked for a connection to {}: {}; it was refused", base::Escape(target), why));
+  o_.recorder->Find(event::Verdict::kContradiction, "gate.dial_not_granted", {*controls_},
+                    fmt::format("the gate asked for a connection to {}: {}; it was refused", base::Escape(target), why));
 }
 
 void NetworkSession::TellKernelRows() {
@@ -269,17 +269,7 @@ void NetworkSession::TellKernelRows() {
   const auto verdict = gate == kernel  ? event::Verdict::kAgree
                        : gate < kernel ? event::Verdict::kGap
                                        : event::Verdict::kContradiction;
-  Find(verdict, "gate.connections", steered->leaf, text);
-}
-
-void NetworkSession::Find(event::Verdict verdict, std::string_view rule, event::LeafIndex cite, const std::string& text) {
-  const auto told = o_.recorder->TryEmit(event::FindingEvent(o_.recorder->cell(), verdict, rule, {cite}, text));
-  if (!told) return;
-  switch (verdict) {
-    case event::Verdict::kAgree: ++findings_agree_; break;
-    case event::Verdict::kGap: ++findings_gap_; break;
-    case event::Verdict::kContradiction: contradictions_.push_back(told->leaf); break;
-  }
+  o_.recorder->Find(verdict, "gate.connections", {steered->leaf}, text);
 }
 
 }  // namespace cell

@@ -77,9 +77,6 @@ class NetworkSession final : public Companion {
   void TellKernelRows();
 
   const GateEvents& events() const { return *events_; }
-  const std::vector<event::LeafIndex>& contradictions() const { return contradictions_; }
-  std::uint64_t findings_agree() const { return findings_agree_; }
-  std::uint64_t findings_gap() const { return findings_gap_; }
 
  private:
   explicit NetworkSession(const Options& options) : o_(options) {}
@@ -89,7 +86,6 @@ class NetworkSession final : public Companion {
   void Fail(std::string why);
   void ServeHelper(Helper& helper);
   void OnRefusedDial(const std::string& target, const char* why);
-  void Find(event::Verdict verdict, std::string_view rule, event::LeafIndex cite, const std::string& text);
 
   Options o_;
   const plan::NetworkPlan& network() const { return *o_.plan->network; }
@@ -106,8 +102,7 @@ class NetworkSession final : public Companion {
   bool ready_ = false, finished_ = false;
   std::size_t first_slot_ = 0;
   std::optional<event::LeafIndex> controls_;
-  std::uint64_t refused_dials_ = 0, findings_agree_ = 0, findings_gap_ = 0;
-  std::vector<event::LeafIndex> contradictions_;
+  std::uint64_t refused_dials_ = 0;
 };
 
 }  // namespace cell
