@@ -13,6 +13,7 @@ int Run(const Options& options);
 int Plan(const Options& options);
 int Verify(const Options& options);
 int Show(const Options& options);
+int Watch(const Options& options);
 int Ls(const Options& options);
 int Stop(const Options& options);
 int Keygen(const Options& options);

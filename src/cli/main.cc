@@ -21,7 +21,7 @@ int Help(const Options& options) {
 int Version(const Options&) { return PrintOut("cellos " CELLOS_VERSION "\n") ? kOk : kFailed; }
 
 using Function = int (*)(const Options&);
-constexpr Function kFunctions[kCommandCount] = {Run, Plan, Verify, Show, Ls, Stop, Keygen, Doctor, Gc, Prune, Schema,
+constexpr Function kFunctions[kCommandCount] = {Run, Plan, Verify, Show, Watch, Ls, Stop, Keygen, Doctor, Gc, Prune, Schema,
                                                 Help, Version};
 
 }  // namespace

@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::uint32_t Bit(Command command) { return 1u << static_cast<unsigned>(command); }
 constexpr std::uint32_t kRunAndPlan = Bit(Command::kRun) | Bit(Command::kPlan);
-constexpr std::uint32_t kReaders = Bit(Command::kVerify) | Bit(Command::kShow) | Bit(Command::kLs) | Bit(Command::kStop) |
-                                   Bit(Command::kKeygen) | Bit(Command::kDoctor) | Bit(Command::kGc) |
+constexpr std::uint32_t kReaders = Bit(Command::kVerify) | Bit(Command::kShow) | Bit(Command::kWatch) |
+                                   Bit(Command::kLs) | Bit(Command::kStop) | Bit(Command::kKeygen) | Bit(Command::kDoctor) | Bit(Command::kGc) |
                                    Bit(Command::kPrune);
 
 constexpr std::string_view kDocument = "The document";
@@ -101,6 +101,7 @@ constexpr CommandRow kCommands[kCommandCount] = {
     {"plan", "[options] -- CMD…", "print what a run would do, and do nothing", 0, 0, true},
     {"verify", "RUN|DIR|BUNDLE", "check the evidence of a run, offline", 1, 1, false},
     {"show", "RUN|DIR|BUNDLE", "tell what happened in a run", 1, 1, false},
+    {"watch", "RUN|DIR", "follow a run live: what was refused, what the host saw, what the cell says", 1, 1, false},
     {"ls", "", "list the runs of this machine", 0, 0, false},
     {"stop", "RUN", "end a running cell", 1, 1, false},
     {"keygen", "", "make the keys that sign this machine's evidence", 0, 0, false},

@@ -14,9 +14,9 @@
 namespace cli {
 
 enum class Command : std::uint8_t {
-  kRun, kPlan, kVerify, kShow, kLs, kStop, kKeygen, kDoctor, kGc, kPrune, kSchema, kHelp, kVersion,
+  kRun, kPlan, kVerify, kShow, kWatch, kLs, kStop, kKeygen, kDoctor, kGc, kPrune, kSchema, kHelp, kVersion,
 };
-inline constexpr int kCommandCount = 13;
+inline constexpr int kCommandCount = 14;
 
 // What the options of all commands came to; texts as given, judged later by who needs them.
 struct Options {

@@ -193,6 +193,15 @@ TEST_F(Program, EvidenceVerifiesHereAndUnderAKeyElsewhere) {
   EXPECT_EQ(Cellos({"show", id}).status, 1);
 }
 
+TEST_F(Program, WatchTellsAFinishedRunAndEnds) {
+  ASSERT_EQ(Cellos({"run", "--", "sh", "-c", "exit 3"}).status, 3);
+  const auto watched = Cellos({"watch", OnlyRun()});
+  EXPECT_EQ(watched.status, 0) << watched.err;
+  EXPECT_THAT(watched.out, HasSubstr("witnessed  lifecycle.v1.started"));
+  EXPECT_THAT(watched.out, HasSubstr("exitCode=3"));
+  EXPECT_EQ(Cellos({"watch", "no-such-run"}).status, 2);
+}
+
 TEST_F(Program, JsonIsOneObjectWithTheReason) {
   const auto run = Cellos({"run", "--json", "--", "sh", "-c", "exit 124"});
   EXPECT_EQ(run.status, 124);
