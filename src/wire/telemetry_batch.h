@@ -16,17 +16,19 @@ inline constexpr std::uint32_t kTelemetryBatchMagic = 0x31544254;  // "TBT1"
 inline constexpr std::size_t kMaxTelemetryBatchBytes = 128u << 10;
 inline constexpr std::size_t kMaxTelemetryBatchEntries = 512;
 
+inline constexpr std::size_t kHostFrameFaults = static_cast<std::size_t>(HostFrameFault::kCount);
+
 // Totals since the start of the receiver; none ever falls. `read` = accepted + heartbeats + over_rate + the refused.
 struct TelemetryCounts {
-  std::uint64_t read;             // frames whose header was read and whose length was allowed
+  std::uint64_t read;             // frames read whole, and headers that lost a stream its alignment
   std::uint64_t accepted;         // handed on as entries
-  std::uint64_t heartbeats;       // agent.heartbeat: keep the channel alive, are no event
+  std::uint64_t heartbeats;       // agent.heartbeat and agent.dropped: keep the channel alive, are no event
   std::uint64_t over_rate;        // good frames beyond the budget, not handed on
-  std::uint64_t bytes;            // of all frames, headers included
+  std::uint64_t bytes;            // read, headers included
   std::uint64_t agent_dropped;    // highest count of agent.dropped
-  std::uint64_t refused[16];      // by HostFrameFault
-  std::uint64_t connections;      // accepted streams; 1 for a native cell
-  std::uint64_t impostors;        // connections refused: a second one while the first lives, or the wrong peer
+  std::uint64_t refused[kHostFrameFaults];  // by HostFrameFault
+  std::uint64_t connections;      // streams taken; 1 for a native cell
+  std::uint64_t impostors;        // further streams refused while the first lived
   std::uint64_t torn;             // streams that ended inside a frame, or lost their alignment
 };
 
@@ -63,12 +65,15 @@ struct TelemetryEntry {
   const std::uint8_t* frame;      // head.frame_bytes
 };
 
-enum class TelemetryBatchFault : std::uint8_t { kNone, kSize, kMagic, kFlags, kCount, kEntry, kFrame };
-// Checks everything, that each frame's own length fits included; then `header` and `first` (the offset of the first
-// entry) hold.
+enum class TelemetryBatchFault : std::uint8_t { kNone, kSize, kMagic, kFlags, kCount, kSums, kTime, kEntry, kFrame, kText };
+// Checks everything: that each frame's own length fits, that the counts add up, that times do not fall and are no later
+// than the packet's, that a comm is UTF-8. What the packet before said is the caller's to compare.
 TelemetryBatchFault DecodeTelemetryBatch(const std::uint8_t* bytes, std::size_t size, TelemetryBatchHeader* header);
 // The entry at `*offset` of a packet that was decoded, which moves on; start with sizeof(TelemetryBatchHeader).
 TelemetryEntry NextTelemetryEntry(const std::uint8_t* bytes, std::size_t* offset);
+// What the largest entry takes in a packet.
+inline constexpr std::size_t kMaxTelemetryEntryBytes = sizeof(TelemetryEntryHead) + kFrameHeader + kMaxFrameBody + 4;
+static_assert(kMaxTelemetryEntryBytes % 8 == 0);
 // Appends an entry at `*offset` of `out`; false when it does not fit into `size`.
 bool AppendTelemetryEntry(const TelemetryEntryHead& head, const std::uint8_t* frame, std::uint8_t* out, std::size_t size,
                           std::size_t* offset);
