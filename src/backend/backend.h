@@ -32,6 +32,7 @@ struct CreateOptions {
   sandbox::Streams streams;                  // the cell's ends
   std::uint32_t host_uid = 0, host_gid = 0;  // mapped to the cell's ids
   int gate_channel = -1;                     // sandbox::LaunchOptions::gate_channel. Not owned
+  int agent_channel = -1;                    // sandbox::LaunchOptions::agent_channel. Not owned
   std::chrono::nanoseconds ttl_deadline{0};  // CLOCK_BOOTTIME
   std::chrono::milliseconds phase_deadline{10000};
   // Called whenever the anchor grew; an error stops the start.

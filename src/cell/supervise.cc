@@ -237,6 +237,9 @@ void Supervisor::OnCellEvent(const sandbox::CellEvent& event) {
     case sandbox::CellEventKind::kTtlExpired:
       Decide(Reason::kTtlExceeded);
       return;
+    case sandbox::CellEventKind::kAgentFailed:
+      Decide(Reason::kInitCrashed);
+      return;
     case sandbox::CellEventKind::kGone:
       ending_.cell_gone = true;
       Decide(Reason::kInitCrashed);

@@ -69,6 +69,7 @@ struct NetworkPlan {
   bool gate = false;                       // false: only the cell's own loopback, nothing below is used but secrets
   bool network = false;                    // egress rules or dnsAuthority: the cell has addresses, rules, listeners
   bool secret_socket = false;              // some secret is delivered over kSecretSocket
+  bool telemetry = false;                  // the gate receives what the witness in the cell tells
   std::vector<NetworkRule> rules;
   std::vector<NetworkName> names;
   std::vector<std::uint16_t> query_types;
@@ -101,7 +102,8 @@ struct NetworkSettings {                   // documents.md §6.6
   std::uint64_t flow_bytes_out = 0;        // CELLOS_FLOW_MAX_BYTES_OUT; 0: no bound
 };
 
-// The document's network; `gate` false when it asks for none and no secret is delivered over the socket. kInvalid with the
+// The document's network; `gate` false when it asks for none, no secret is delivered over the socket and no witness
+// reports. kInvalid with the
 // member's pointer where something can't be granted as written (more than kMaxGateUdpPorts UDP ports, no resolver at all).
 base::Result<NetworkPlan> MakeNetworkPlan(const spec::CellDocument& document, const NetworkSettings& settings,
                                           const base::HostFacts& facts);

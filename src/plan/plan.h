@@ -12,12 +12,14 @@
 #include "base/host_facts.h"
 #include "base/result.h"
 #include "plan/network.h"
+#include "plan/telemetry.h"
 #include "spec/cell_document.h"
 
 namespace plan {
 
-// Processes of the cell itself that share its user: init and reaper. They are added to what the document allows.
-inline constexpr std::uint64_t kOwnProcesses = 2;
+// Processes of the cell itself that share its user: init and reaper, and the witness where the document has one. They are
+// added to what the document allows.
+inline constexpr std::uint64_t kOwnProcesses = 2, kOwnProcessesWithAgent = 3;
 
 // Cell identity: never 0 inside, one id mapped.
 inline constexpr std::uint32_t kCellUid = 1000;
@@ -108,6 +110,7 @@ struct Settings {
   std::string export_dir;                    // CELLOS_EXPORT_DIR: an extra local export root; empty = the run directory
   bool stdin_open = true;                    // false: --no-stdin
   NetworkSettings network = {};
+  TelemetrySettings telemetry = {};
 };
 
 struct Plan {
@@ -134,6 +137,7 @@ struct Plan {
   std::chrono::seconds grace{0};                                // SIGTERM to SIGKILL
   std::vector<ExportPlan> exports;
   std::optional<NetworkPlan> network;                           // absent: no gate, only the cell's own loopback
+  std::optional<TelemetryPlan> telemetry;                       // absent: no witness in the cell
   std::vector<std::string> required_sources;                    // evidence.md §5
   std::vector<std::string> warnings;                            // admission warnings, for the summary
   std::string unavailable;                                      // why this machine can't start it, and the remedy

@@ -140,6 +140,7 @@ Cell::~Cell() = default;
 
 pid_t Cell::outer_pid() const { return state_->outer_pid; }
 pid_t Cell::workload_pid() const { return state_->leader_pid; }
+pid_t Cell::agent_pid() const { return state_->agent_pid; }
 int Cell::workload_pidfd() const { return state_->leader.get(); }
 base::UniqueFd Cell::TakeTerminal() { return std::move(state_->terminal); }
 base::UniqueFd Cell::TakeDenials() { return std::move(state_->denials); }

@@ -21,8 +21,8 @@ struct Channels {
 
 struct Cell::State {
   Channels channels;
-  pid_t outer_pid = -1, leader_pid = -1;
-  base::UniqueFd outer, leader;        // pidfds
+  pid_t outer_pid = -1, leader_pid = -1, agent_pid = 0;
+  base::UniqueFd outer, leader, agent; // pidfds
   base::UniqueFd root, mounts;         // the root directory, and its mount namespace: held, submounts stay below it
   base::UniqueFd terminal, denials, netfilter, flow_log;
   std::optional<sys::Epoll> events;

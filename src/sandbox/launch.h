@@ -32,11 +32,13 @@ struct LaunchOptions {
   int cgroup_guard = -1;                       // v2: open directory of the leaf's `guard`, else -1. Not owned
   int gate_channel = -1;                       // with plan->network: seqpacket whose other end is the gate's
                                                // kGateCellFd. Not owned; close it after Launch
+  int agent_channel = -1;                      // with plan->telemetry: connected stream whose other end is the receiver's.
+                                               // Not owned; close it after Launch
   std::chrono::nanoseconds ttl_deadline{0};    // CLOCK_BOOTTIME; init kills the cell then by itself
   std::chrono::milliseconds phase_deadline{10000};  // each start phase; a hang is kDeadline with the phase as step
 };
 
-// What the workload's leader came to, told by the reaper.
+// What the workload's leader came to, told by the reaper; or the witness, told by init.
 struct WorkloadEnd {
   int exit_code = -1;          // when it exited
   int signal = 0;              // when it was killed
@@ -48,6 +50,7 @@ enum class CellEventKind : std::uint8_t {
   kExecFailed,     // errno in `error_number`
   kWorkloadEnded,  // `end` is set
   kTtlExpired,     // init's own timer fired and it is ending the cell
+  kAgentFailed,    // the witness hangs (`hung`) or ended (`end`) while there was a workload; init is ending the cell
   kGone,           // outer PID 1 is gone: nothing of the cell lives
 };
 
@@ -55,6 +58,7 @@ struct CellEvent {
   CellEventKind kind;
   int error_number = 0;
   WorkloadEnd end = {};
+  bool hung = false;           // kAgentFailed: it gave no sign for wire::kAgentHangMs; else it ended as `end` says
 };
 
 // One launched cell. Destroying it kills the outermost PID 1 and waits for it. Used by one thread.
@@ -62,7 +66,7 @@ class Cell {
  public:
   // Clones, sets up, and returns once the workload waits at the barrier with every control applied. On failure nothing
   // of the cell is left; the error's `step` is the phase (wire::kPhaseNames: namespaces, ids, mount, network, hostname,
-  // terminal, reaper, root, credentials, init, session, rlimits, workdir, filter, barrier).
+  // terminal, reaper, root, credentials, init, session, rlimits, workdir, filter, agent, barrier).
   static base::Result<Cell> Launch(LaunchOptions options);
 
   Cell(Cell&&) noexcept;
@@ -72,6 +76,7 @@ class Cell {
   pid_t outer_pid() const;     // init, in the supervisor's pid namespace
   pid_t workload_pid() const;  // the leader waiting at the barrier, in the supervisor's pid namespace
   int workload_pidfd() const;
+  pid_t agent_pid() const;     // the witness, in the supervisor's pid namespace; 0 without
   // Master side of the cell's pty, once; empty without a terminal.
   base::UniqueFd TakeTerminal();
   // With plan->network, each once; else empty. The file is in the cell's own root, which has 1 MiB in all.

@@ -87,6 +87,7 @@ class NativeBackend final : public Backend {
                                        .host_gid = options.host_gid,
                                        .cgroup_guard = leaf->guard_directory(),
                                        .gate_channel = options.gate_channel,
+                                       .agent_channel = options.agent_channel,
                                        .ttl_deadline = options.ttl_deadline,
                                        .phase_deadline = options.phase_deadline});
     auto left = leaf->Leave();
