@@ -25,6 +25,13 @@ struct Cursor {
 
 enum class HeadFault : std::uint8_t { kNone, kTruncated, kNoArgument /* additional 28 to 31 */ };
 
+template <std::size_t kWidth>
+std::uint64_t BigEndian(const std::uint8_t* at) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < kWidth; ++i) value = value << 8 | at[i];
+  return value;
+}
+
 // Moves behind the head that it reads.
 inline HeadFault ReadHead(Cursor* cursor, Head* head) {
   if (cursor->at == cursor->end) return HeadFault::kTruncated;
@@ -37,7 +44,12 @@ inline HeadFault ReadHead(Cursor* cursor, Head* head) {
   if (head->additional > 27) return HeadFault::kNoArgument;
   const std::size_t width = std::size_t{1} << (head->additional - 24);
   if (cursor->left() < width) return HeadFault::kTruncated;
-  for (std::size_t i = 0; i < width; ++i) head->argument = head->argument << 8 | cursor->at[i];
+  switch (width) {
+    case 1: head->argument = BigEndian<1>(cursor->at); break;
+    case 2: head->argument = BigEndian<2>(cursor->at); break;
+    case 4: head->argument = BigEndian<4>(cursor->at); break;
+    default: head->argument = BigEndian<8>(cursor->at); break;
+  }
   cursor->at += width;
   return HeadFault::kNone;
 }

@@ -54,15 +54,16 @@ struct TelemetryFrame {
 // Sets the frame's comm to the first kMaxGuestComm bytes, every byte that is no part of UTF-8 replaced by '?'.
 void SanitizeComm(const char* bytes, std::size_t size, TelemetryFrame* frame);
 
-// Writes the frame, header included, the way telemetry.md §1.1 gives it byte for byte. The number of bytes; 0 and
-// nothing written when they are more than `size`, when the comm is over kMaxGuestComm or no UTF-8, when the source is none.
+// Writes the frame, header included, the way telemetry.md §1.1 gives it byte for byte. The number of bytes; 0, and
+// nothing is written, when they are more than `size`, when the comm is over kMaxGuestComm or no UTF-8, when the source
+// is none.
 std::size_t EncodeTelemetryFrame(const TelemetryFrame& frame, std::uint8_t* out, std::size_t size);
 // The same for a comm of any length; the body is at most kMaxFrameBody.
 std::size_t EncodeTelemetryFrame(ProbeSource source, std::uint32_t guest_pid, Bytes comm,
                                  std::uint64_t guest_monotonic_ns, std::uint8_t* out, std::size_t size);
 
-// Why the host refuses a frame. After a fault of the stream nothing more can be read of it; after any other the next frame
-// can.
+// Why the host refuses a frame. After a fault of the stream nothing more can be read of it; after any other the next
+// frame can.
 enum class HostFrameFault : std::uint8_t {
   kNone,
   // The stream: telemetry.md §3.2 steps 2 and 3.
@@ -109,7 +110,7 @@ class FrameReader {
   enum class Kind : std::uint8_t {
     kNeedMore,  // everything given is taken
     kFrame,     // `body`
-    kLost,      // `fault` is kZeroLength or kOversized: alignment is lost, everything given from here on is taken unread
+    kLost,      // `fault` is kZeroLength or kOversized: alignment is lost, all that is given from here on goes unread
   };
   struct Step {
     Kind kind = Kind::kNeedMore;
@@ -123,8 +124,8 @@ class FrameReader {
   // Takes bytes from [*bytes, *bytes + *size) and moves both behind them. Call it until it says kNeedMore.
   Step Next(const std::uint8_t** bytes, std::size_t* size);
 
-  // What it means that the stream ends here: nothing when fewer than kFrameHeader bytes of a frame were read (telemetry.md
-  // §3.2 step 1), else kBodyTruncated; after kLost the fault of that.
+  // What it means that the stream ends here: nothing when fewer than kFrameHeader bytes of a frame were read
+  // (telemetry.md §3.2 step 1), else kBodyTruncated; after kLost the fault of that.
   HostFrameFault AtEnd() const;
 
  private:

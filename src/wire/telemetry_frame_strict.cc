@@ -28,7 +28,9 @@ struct Reader {
   bool Item(Head* head) {
     switch (cbor::ReadHead(&cursor, head)) {
       case cbor::HeadFault::kTruncated: return Fail(Fault::kUnexpectedEof);
-      case cbor::HeadFault::kNoArgument: error.additional = head->additional; return Fail(Fault::kUnsupportedAdditional);
+      case cbor::HeadFault::kNoArgument:
+        error.additional = head->additional;
+        return Fail(Fault::kUnsupportedAdditional);
       case cbor::HeadFault::kNone: break;
     }
     return true;
