@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent_world_fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <thread>
+
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+
+namespace guest {
+namespace {
+
+using wire::ProbeSource;
+
+// In the processes of the world: no gtest, a message and an end.
+[[noreturn]] void Give(const char* what) {
+  dprintf(2, "world: %s: %s\n", what, strerror(errno));
+  _exit(99);
+}
+long Must(long result, const char* what) {
+  if (result < 0) Give(what);
+  return result;
+}
+
+struct Ends {
+  int test = -1, world = -1;
+};
+
+Ends Pair(int type) {
+  int both[2];
+  EXPECT_EQ(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, both), 0);
+  return {both[0], both[1]};
+}
+
+int Memory(const char* name, const void* bytes, std::size_t size) {
+  const int fd = memfd_create(name, MFD_CLOEXEC);
+  if (bytes == nullptr) {
+    EXPECT_EQ(ftruncate(fd, static_cast<off_t>(size)), 0);
+  } else {
+    EXPECT_EQ(write(fd, bytes, size), static_cast<ssize_t>(size));
+  }
+  return fd;
+}
+
+// The agent's own program: everything is allowed.
+const sock_filter kAllow = {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW};
+
+int ConfigMemory(const WorldOptions& options) {
+  wire::AgentConfig config;
+  config.sources = options.sources;
+  config.full = options.full;
+  config.ours = options.ours;
+  config.heartbeat_ms = options.heartbeat_ms;
+  if (!options.watch_path.empty()) {
+    config.watch_path = {reinterpret_cast<const std::uint8_t*>(options.watch_path.c_str()), options.watch_path.size() + 1};
+  }
+  config.filter = {reinterpret_cast<const std::uint8_t*>(&kAllow), sizeof kAllow};
+  std::vector<std::uint8_t> bytes(wire::EncodedSize(config));
+  EXPECT_NE(wire::EncodeAgentConfig(config, bytes.data(), bytes.size()), 0u);
+  return Memory("config", bytes.data(), bytes.size());
+}
+
+int ProgramMemory() {
+  std::ifstream file(CELLOS_BIN_DIR "/cellos-telemetry", std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_FALSE(bytes.empty());
+  const int writable = Memory("cellos-telemetry", bytes.data(), bytes.size());
+  const int readable = open(("/proc/self/fd/" + std::to_string(writable)).c_str(), O_RDONLY | O_CLOEXEC);
+  EXPECT_EQ(fchmod(writable, 0111), 0);
+  close(writable);
+  return readable;
+}
+
+long Clone(unsigned long flags) { return syscall(SYS_clone, flags | SIGCHLD, nullptr, nullptr, nullptr, nullptr); }
+
+struct World {
+  WorldOptions options;
+  const std::function<int(const LeaderView&)>* leader;
+  int program, config, page;
+  Ends channel, handover, report;
+  const volatile wire::AgentPage* mapped;
+  int agent_pidfd = -1;
+};
+
+struct Report {
+  int leader_status = -1, agent_status = -1;
+  std::uint8_t answer = 0xff;
+  long pss_kb = 0;
+};
+Report* shared_report;  // one page shared with the world's processes
+
+std::vector<sock_filter> NotifyingFilter(const WorldOptions& options) {
+  std::vector<sock_filter> code;
+  const auto add = [&](std::uint16_t op, std::uint32_t k, std::uint8_t yes = 0, std::uint8_t no = 0) {
+    code.push_back({op, yes, no, k});
+  };
+  const auto load = [&](std::uint32_t offset) { add(BPF_LD | BPF_W | BPF_ABS, offset); };
+  const auto notify_if = [&](long nr) {
+    add(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(nr), 0, 1);
+    add(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+  };
+  const auto declares = [&](ProbeSource source) { return (options.sources & wire::SourceBit(source)) != 0; };
+  load(offsetof(seccomp_data, nr));
+  add(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1);
+  add(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
+  if (declares(ProbeSource::kProcessSpawned) || declares(ProbeSource::kProcessExited)) {
+    for (const long nr : {SYS_execve, SYS_execveat, SYS_exit_group}) notify_if(nr);
+    if (options.full) {
+      for (const long nr : {SYS_clone, SYS_fork, SYS_vfork}) notify_if(nr);
+    } else {
+      add(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 4);
+      load(offsetof(seccomp_data, args[0]));
+      add(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 0, 1);
+      add(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+      add(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    }
+  }
+  if (declares(ProbeSource::kCapabilityDenied)) {
+    for (const long nr : {SYS_mount, SYS_chroot}) notify_if(nr);
+  }
+  if (declares(ProbeSource::kNetConnectAttempted)) {
+    notify_if(SYS_connect);
+    add(BPF_JMP | BPF_JEQ | BPF_K, SYS_sendto, 0, 5);
+    load(offsetof(seccomp_data, args[4]));
+    add(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2);
+    load(offsetof(seccomp_data, args[4]) + 4);
+    add(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
+    add(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+  }
+  add(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  return code;
+}
+
+int InstallListener(const WorldOptions& options) {
+  auto code = NotifyingFilter(options);
+  const sock_fprog program = {static_cast<unsigned short>(code.size()), code.data()};
+  Must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
+  const auto install = [&](unsigned long flags) {
+    return static_cast<int>(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program));
+  };
+  int listener = install(SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+  if (listener < 0 && errno == EINVAL) listener = install(SECCOMP_FILTER_FLAG_NEW_LISTENER);
+  return static_cast<int>(Must(listener, "listener"));
+}
+
+void PassListener(int handover, int listener) {
+  char byte = 0;
+  iovec part = {&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message = {};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  memcpy(CMSG_DATA(header), &listener, sizeof listener);
+  Must(sendmsg(handover, &message, MSG_NOSIGNAL), "handover");
+}
+
+[[noreturn]] void RunLeader(const World& world) {
+  const int listener = InstallListener(world.options);
+  PassListener(world.handover.test, listener);
+  std::uint8_t answer = 0xff;
+  const ssize_t count = recv(world.handover.test, &answer, 1, 0);
+  close(listener);
+  close(world.handover.test);
+  if (count == 1) shared_report->answer = answer;
+  if (count != 1 || answer != wire::kAgentArmed) _exit(90);
+  _exit((*world.leader)({world.agent_pidfd, world.mapped}));
+}
+
+void JoinCgroup(const std::string& directory) {
+  if (directory.empty()) return;
+  const int fd = open((directory + "/cgroup.procs").c_str(), O_WRONLY);
+  Must(fd, "cgroup.procs");
+  Must(write(fd, "0", 1), "cgroup");
+  close(fd);
+}
+
+// Inner PID 1.
+[[noreturn]] void RunReaper(const World& world) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  JoinCgroup(world.options.cgroup);
+  const long leader = Must(Clone(0), "leader");
+  if (leader == 0) RunLeader(world);
+  close(world.handover.test);
+  for (;;) {
+    int status = 0;
+    const pid_t pid = waitpid(-1, &status, __WALL);
+    if (pid != leader) continue;
+    shared_report->leader_status = status;
+    _exit(0);
+  }
+}
+
+void Place(int fd, int at) { Must(dup2(fd, at), "dup2"); }
+
+[[noreturn]] void RunAgent(const World& world, int proc) {
+  // First out of the way of each other.
+  int from[] = {world.config, world.channel.world, proc, world.handover.world, world.page, world.program};
+  for (int& fd : from) fd = static_cast<int>(Must(fcntl(fd, F_DUPFD, 100), "dup"));
+  for (int i = 0; i < 5; ++i) Place(from[i], wire::kAgentConfigFd + i);
+  Must(fcntl(from[5], F_SETFD, FD_CLOEXEC), "cloexec");
+  for (int fd = wire::kAgentFirstFreeFd; fd < 200; ++fd) {
+    if (fd != from[5]) close(fd);
+  }
+  char* const arguments[] = {const_cast<char*>("cellos-telemetry"), nullptr};
+  char* const environment[] = {nullptr};
+  fexecve(from[5], arguments, environment);
+  Give("fexecve");
+}
+
+int DetachedProc() {
+  const int context = static_cast<int>(Must(syscall(SYS_fsopen, "proc", 0), "fsopen"));
+  Must(syscall(SYS_fsconfig, context, 6 /* FSCONFIG_CMD_CREATE */, nullptr, nullptr, 0), "fsconfig");
+  return static_cast<int>(Must(syscall(SYS_fsmount, context, 1 /* FSMOUNT_CLOEXEC */, 0), "fsmount"));
+}
+
+void SetPidMax(int proc, std::uint32_t value) {
+  if (value == 0) return;
+  const int fd = openat(proc, "sys/kernel/pid_max", O_WRONLY);
+  Must(fd, "pid_max");
+  dprintf(fd, "%u", value);
+  close(fd);
+}
+
+long PssOf(int proc, long pid) {
+  const int fd = openat(proc, (std::to_string(pid) + "/smaps_rollup").c_str(), O_RDONLY);
+  char text[2048] = {};
+  if (fd < 0 || read(fd, text, sizeof text - 1) <= 0) return 0;
+  close(fd);
+  const char* pss = strstr(text, "\nPss:");
+  return pss == nullptr ? 0 : strtol(pss + 5, nullptr, 10);
+}
+
+// Outer PID 1.
+[[noreturn]] void RunOuter(World& world) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  close(world.channel.test);
+  close(world.report.test);
+  const int proc = DetachedProc();
+  SetPidMax(proc, world.options.pid_max);
+  const long agent = Must(Clone(0), "agent");
+  if (agent == 0) RunAgent(world, proc);
+  world.agent_pidfd = static_cast<int>(Must(syscall(SYS_pidfd_open, agent, 0), "pidfd"));
+  close(world.handover.world);
+  close(world.channel.world);
+  const long reaper = Must(Clone(CLONE_NEWPID), "reaper");
+  if (reaper == 0) RunReaper(world);
+  close(world.handover.test);
+  bool reaper_lives = true;
+  for (int left = 2; left > 0;) {
+    int status = 0;
+    const pid_t pid = waitpid(-1, &status, __WALL);
+    if (pid < 0 && errno == ECHILD) break;
+    if (pid == agent) {
+      shared_report->agent_status = status;
+      --left;
+      if (reaper_lives) kill(static_cast<pid_t>(reaper), SIGKILL);
+    }
+    if (pid == reaper) {
+      shared_report->pss_kb = PssOf(proc, agent);
+      reaper_lives = false;
+      --left;
+    }
+  }
+  _exit(0);
+}
+
+void Drain(int channel, WorldOutcome* outcome) {
+  wire::FrameReader reader;
+  std::uint8_t bytes[65536];
+  for (;;) {
+    const ssize_t count = read(channel, bytes, sizeof bytes);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
+    const std::uint8_t* at = bytes;
+    auto size = static_cast<std::size_t>(count);
+    for (;;) {
+      const auto step = reader.Next(&at, &size);
+      if (step.kind == wire::FrameReader::Kind::kNeedMore) break;
+      wire::TelemetryFrame frame;
+      if (step.kind == wire::FrameReader::Kind::kLost ||
+          wire::DecodeHostFrame(step.body, step.length, true, &frame) != wire::HostFrameFault::kNone) {
+        outcome->aligned = false;
+        if (step.kind == wire::FrameReader::Kind::kLost) return;
+        continue;
+      }
+      outcome->frames.push_back(frame);
+    }
+  }
+  if (reader.AtEnd() != wire::HostFrameFault::kNone) outcome->aligned = false;
+}
+
+}  // namespace
+
+std::vector<wire::TelemetryFrame> WorldOutcome::Of(ProbeSource source) const {
+  std::vector<wire::TelemetryFrame> some;
+  for (const auto& frame : frames) {
+    if (frame.source == source) some.push_back(frame);
+  }
+  return some;
+}
+
+std::size_t WorldOutcome::Count(ProbeSource source) const { return Of(source).size(); }
+
+std::size_t WorldOutcome::Count(ProbeSource source, const std::string& comm) const {
+  std::size_t count = 0;
+  for (const auto& frame : Of(source)) count += comm == std::string(frame.comm, frame.comm_size);
+  return count;
+}
+
+std::string WorldOutcome::Unpaired() const {
+  std::map<std::uint32_t, int> alive;
+  for (const auto& frame : frames) {
+    int& now = alive[frame.guest_pid];
+    if (frame.source == ProbeSource::kProcessSpawned) ++now;
+    if (frame.source != ProbeSource::kProcessExited) continue;
+    if (now < 1) return "exit without spawn: " + std::to_string(frame.guest_pid);
+    now = 0;
+  }
+  for (const auto& [pid, now] : alive) {
+    if (now != 0) return "spawn without exit: " + std::to_string(pid);
+  }
+  return "";
+}
+
+WorldOutcome RunWorld(const WorldOptions& options, const std::function<int(const LeaderView&)>& leader) {
+  World world;
+  world.options = options;
+  world.leader = &leader;
+  world.program = ProgramMemory();
+  world.config = ConfigMemory(options);
+  world.page = Memory("page", nullptr, 4096);
+  world.channel = Pair(SOCK_STREAM);
+  world.handover = Pair(SOCK_SEQPACKET);
+  world.report = Pair(SOCK_STREAM);
+  world.mapped = static_cast<wire::AgentPage*>(mmap(nullptr, 4096, PROT_READ, MAP_SHARED, world.page, 0));
+  shared_report = static_cast<Report*>(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  *shared_report = Report{};
+  fflush(nullptr);
+  const unsigned long user = geteuid() == 0 ? 0 : CLONE_NEWUSER;
+  const long outer = Clone(user | CLONE_NEWPID | CLONE_NEWNS);
+  WorldOutcome outcome;
+  if (outer == 0) RunOuter(world);
+  EXPECT_GT(outer, 0) << strerror(errno);
+  for (const int fd : {world.channel.world, world.handover.test, world.handover.world, world.report.world, world.program,
+                       world.config}) {
+    close(fd);
+  }
+  if (outer > 0) {
+    if (!options.read_channel) {
+      // The report's other end lives as long as anything of the world but the agent.
+      while (shared_report->leader_status == -1 && waitpid(static_cast<pid_t>(outer), nullptr, WNOHANG | WNOWAIT) == 0) {
+        std::this_thread::yield();
+      }
+    }
+    Drain(world.channel.test, &outcome);
+    int status = 0;
+    waitpid(static_cast<pid_t>(outer), &status, 0);
+    EXPECT_EQ(status, 0);
+  }
+  outcome.leader_status = shared_report->leader_status;
+  outcome.agent_status = shared_report->agent_status;
+  outcome.answer = shared_report->answer;
+  outcome.agent_pss_kb = shared_report->pss_kb;
+  outcome.page = *const_cast<const wire::AgentPage*>(world.mapped);
+  munmap(const_cast<wire::AgentPage*>(world.mapped), 4096);
+  munmap(shared_report, 4096);
+  for (const int fd : {world.channel.test, world.report.test, world.page}) close(fd);
+  return outcome;
+}
+
+std::string WhyNoWorld() {
+  static const std::string why = [] {
+    const unsigned long user = geteuid() == 0 ? 0 : CLONE_NEWUSER;
+    const long child = Clone(user | CLONE_NEWPID | CLONE_NEWNS);
+    if (child == 0) {
+      const long context = syscall(SYS_fsopen, "proc", 0);
+      _exit(context < 0 || syscall(SYS_fsconfig, context, 6, nullptr, nullptr, 0) < 0 ? 1 : 0);
+    }
+    if (child < 0) return std::string("no pid namespace of its own here: ") + strerror(errno);
+    int status = 0;
+    waitpid(static_cast<pid_t>(child), &status, 0);
+    return std::string(status == 0 ? "" : "no procfs can be made here");
+  }();
+  return why;
+}
+
+}  // namespace guest

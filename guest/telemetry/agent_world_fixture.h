@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// A small world around the real agent: an outer pid namespace whose PID 1 starts it as PID 2, an inner one with a leader
+// that has a notifying filter and then does what a test asks. No sandbox.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "wire/agent_config.h"
+#include "wire/telemetry_frame.h"
+
+namespace guest {
+
+inline constexpr std::uint32_t kProcessSources =
+    wire::SourceBit(wire::ProbeSource::kProcessSpawned) | wire::SourceBit(wire::ProbeSource::kProcessExited);
+
+struct WorldOptions {
+  std::uint32_t sources = kProcessSources;
+  bool full = false, ours = true;
+  std::string watch_path = {};
+  std::uint32_t heartbeat_ms = 2000;
+  std::uint32_t pid_max = 0;          // of the outer namespace, where the kernel has one per namespace
+  bool read_channel = true;           // false: not before the leader has ended
+  std::string cgroup = {};            // directory of a cgroup v1 the inner PID 1 joins
+};
+
+struct WorldOutcome {
+  std::vector<wire::TelemetryFrame> frames;
+  bool aligned = true;                // every byte of the channel was a good frame
+  int leader_status = -1;             // as waitpid gives it
+  int agent_status = -1;
+  std::uint8_t answer = 0xff;         // what the leader was answered; 0xff: nothing
+  wire::AgentPage page = {};
+  long agent_pss_kb = 0;              // just before the leader ends
+
+  std::vector<wire::TelemetryFrame> Of(wire::ProbeSource source) const;
+  std::size_t Count(wire::ProbeSource source, const std::string& comm) const;
+  std::size_t Count(wire::ProbeSource source) const;
+  // Each process has as many spawns as `extra` + 1 and one exit behind them.
+  std::string Unpaired() const;
+};
+
+// What a test's leader can reach of its world.
+struct LeaderView {
+  int agent_pidfd;
+  const volatile wire::AgentPage* page;
+};
+
+// Runs `leader` in the world and waits for all of it to end. The leader's value is its exit code.
+WorldOutcome RunWorld(const WorldOptions& options, const std::function<int(const LeaderView&)>& leader);
+
+// Why there can be no such world here; empty when there can.
+std::string WhyNoWorld();
+
+}  // namespace guest
