@@ -96,6 +96,10 @@ wire::GateConfigHeader Header(const NetworkPlan& network, const GateConfigExtras
   memcpy(header.secret_token, extras.secret_token.data(),
          std::min(extras.secret_token.size(), sizeof header.secret_token - 1));
   header.cell_uid_seen = extras.cell_uid_seen;
+  header.telemetry = extras.telemetry;
+  header.telemetry_ours = extras.telemetry != wire::TelemetryMode::kNone;
+  header.telemetry_frames_per_second = extras.frames_per_second;
+  header.telemetry_bytes_per_second = extras.bytes_per_second;
   return header;
 }
 

@@ -113,6 +113,8 @@ struct GateConfigExtras {
   std::vector<std::string> secret_keys;
   std::string secret_token;
   std::uint32_t cell_uid_seen = 0;
+  wire::TelemetryMode telemetry = wire::TelemetryMode::kNone;
+  std::uint32_t frames_per_second = 0, bytes_per_second = 0;  // of telemetry
 };
 std::string EncodeGateConfig(const NetworkPlan& network, const GateConfigExtras& extras);
 

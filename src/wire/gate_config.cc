@@ -82,9 +82,13 @@ GateConfigFault CheckHeader(const GateConfigHeader& header) {
     return GateConfigFault::kCount;
   }
   if (header.reject_on_rebind > 1 || header.has_dns_authority > 1 || header.network > 1 ||
-      header.refresh.at_start > 1 || header.refresh.continuous > 1 || header.refresh.manual > 1 ||
-      header.refresh.resolve_egress > 1) {
+      header.telemetry > TelemetryMode::kPassed || header.telemetry_ours > 1 || header.refresh.at_start > 1 ||
+      header.refresh.continuous > 1 || header.refresh.manual > 1 || header.refresh.resolve_egress > 1) {
     return GateConfigFault::kEnum;
+  }
+  if (header.telemetry != TelemetryMode::kNone &&
+      (header.telemetry_frames_per_second == 0 || header.telemetry_bytes_per_second == 0)) {
+    return GateConfigFault::kCount;
   }
   const auto* token = reinterpret_cast<const char*>(header.secret_token);
   return IsText(*reinterpret_cast<const char(*)[sizeof header.secret_token]>(token)) ? GateConfigFault::kNone

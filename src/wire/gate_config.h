@@ -24,6 +24,9 @@ enum class FlowProtocol : std::uint8_t { kHttps, kHttp, kTcp, kUdp };
 enum class Transport : std::uint8_t { kUdp, kTcp, kDot, kDoh };  // of a resolver
 enum class DnssecMode : std::uint8_t { kOff, kBestEffort, kRequire };
 enum class NameSource : std::uint8_t { kHostnameAllowlist, kEgressRules };
+// How the frames of the witness in the cell come: over the one stream on kGateTelemetryFd, or over streams that the
+// supervisor accepted, one after the other, and passes on kGateFramesFd.
+enum class TelemetryMode : std::uint8_t { kNone, kStream, kPassed };
 
 struct GateAddress {
   std::uint8_t bytes[16];  // IPv4 in the first four
@@ -103,11 +106,15 @@ struct GateConfigHeader {
   std::uint16_t query_types[16];        // allowed types by number
   std::uint32_t query_type_count;
   std::uint32_t max_novel_ips;          // 0: no rebinding policy
-  std::uint8_t reject_on_rebind, has_dns_authority, network, pad[5];
+  std::uint8_t reject_on_rebind, has_dns_authority, network;
+  TelemetryMode telemetry;
+  std::uint8_t telemetry_ours;          // the agent was asked for the agent.* sources
+  std::uint8_t pad[3];
   GateLimits limits;
   GateRefresh refresh;
   std::uint8_t secret_token[40];        // text of the token, NUL-terminated; empty: no secret socket
   std::uint32_t cell_uid_seen;          // the workload's uid as the gate's user namespace shows it
+  std::uint32_t telemetry_frames_per_second, telemetry_bytes_per_second;  // not 0 with a telemetry mode
   std::uint32_t pad2;
 };
 
@@ -136,6 +143,8 @@ inline constexpr int kGateDialFd = 5;      // seqpacket: DialRequest up, DialRep
 inline constexpr int kGateCellFd = 6;      // seqpacket: the cell's first process passes the in-cell descriptors, once
 inline constexpr int kGateSecretsFd = 7;   // seqpacket: SecretRequest up, SecretReply down
 inline constexpr int kGateUpstreamFd = 8;  // seqpacket to cellos-upstream, or /dev/null
+inline constexpr int kGateTelemetryFd = 9;  // TelemetryMode::kStream: the agent's connected stream, else /dev/null
+inline constexpr int kGateFramesFd = 10;   // seqpacket: TelemetryBatch up, passed streams down; /dev/null without telemetry
 inline constexpr int kGateFirstCellFd = 16;
 
 // Order of the in-cell descriptors in the one message on kGateCellFd; received (or moved) to kGateFirstCellFd + n.

@@ -119,5 +119,21 @@ TEST(GateConfig, EnumeratorsAndAddressesAreJudged) {
   EXPECT_EQ(block.Decode(), GateConfigFault::kAddress);
 }
 
+TEST(GateConfig, ATelemetryWithoutABudgetIsRefused) {
+  Block block = OneOfEach();
+  block.header()->telemetry = TelemetryMode::kPassed;
+  block.header()->telemetry_ours = 1;
+  EXPECT_EQ(block.Decode(), GateConfigFault::kCount);
+  block.header()->telemetry_frames_per_second = 1;
+  EXPECT_EQ(block.Decode(), GateConfigFault::kCount);
+  block.header()->telemetry_bytes_per_second = 1;
+  EXPECT_EQ(block.Decode(), GateConfigFault::kNone);
+  block.header()->telemetry_ours = 2;
+  EXPECT_EQ(block.Decode(), GateConfigFault::kEnum);
+  block.header()->telemetry_ours = 1;
+  block.header()->telemetry = static_cast<TelemetryMode>(3);
+  EXPECT_EQ(block.Decode(), GateConfigFault::kEnum);
+}
+
 }  // namespace
 }  // namespace wire

@@ -26,7 +26,8 @@ std::uint64_t Gate::DescriptorsFor(const wire::GateLimits& limits) {
 }
 
 Gate::Gate(const base::Clock& clock, std::unique_ptr<Loop> loop, Grants grants)
-    : loop_(std::move(loop)),
+    : clock_(clock),
+      loop_(std::move(loop)),
       grants_(std::move(grants)),
       credits_(grants_.limits().answer_entries),
       reporter_(*loop_, clock, wire::kGateRecordsFd, {.denials_per_second = grants_.limits().denials_per_second}),
@@ -42,7 +43,22 @@ base::Result<std::unique_ptr<Gate>> Gate::Create(const base::Clock& clock, Grant
     gate->secrets_ =
         TRY(SecretSocket::Create(*gate->loop_, gate->grants_, gate->reporter_, sockets.secrets, wire::kGateSecretsFd));
   }
+  if (gate->grants_.header().telemetry != wire::TelemetryMode::kNone) TRY(gate->StartTelemetry());
   return gate;
+}
+
+base::Result<> Gate::StartTelemetry() {
+  const wire::GateConfigHeader& header = grants_.header();
+  TelemetryChannel::Options options{
+      .frames = wire::kGateFramesFd,
+      .budget = {header.telemetry_frames_per_second, header.telemetry_bytes_per_second},
+      .ours = header.telemetry_ours != 0};
+  if (header.telemetry == wire::TelemetryMode::kStream) {
+    options.stream = base::UniqueFd(wire::kGateTelemetryFd);
+    TRY(sys::SetNonBlocking(options.stream.get()));
+  }
+  telemetry_ = TRY_WITH("receiving telemetry", TelemetryChannel::Create(*loop_, clock_, std::move(options)));
+  return {};
 }
 
 base::Result<> Gate::StartNetwork(const CellSockets& sockets, std::uint64_t descriptors) {
@@ -143,8 +159,10 @@ void Gate::Stop() {
   if (udp_) udp_->AddTo(&last.totals);
   reporter_.AddTo(&last.totals);
   reporter_.Report(last);
+  if (telemetry_) telemetry_->Stop();
   loop_->OnRoundEnd([this] {
-    if (reporter_.Empty() || reporter_.Broken()) loop_->Stop();
+    const bool told = reporter_.Empty() && (!telemetry_ || telemetry_->done());
+    if (told || reporter_.Broken()) loop_->Stop();
   });
   loop_->At(loop_->Now() + kLastWords, [this] { loop_->Stop(); });
 }

@@ -17,6 +17,7 @@
 #include "gate/relay/udp_relay.h"
 #include "gate/reporter.h"
 #include "gate/secrets/secret_socket.h"
+#include "gate/telemetry/channel.h"
 
 namespace gate {
 
@@ -34,6 +35,7 @@ class Gate {
  private:
   Gate(const base::Clock& clock, std::unique_ptr<Loop> loop, Grants grants);
   base::Result<> StartNetwork(const CellSockets& sockets, std::uint64_t descriptors);
+  base::Result<> StartTelemetry();
   void OnCommands();
   void Obey(const wire::GateCommand& command);
   void Revoke();
@@ -41,6 +43,7 @@ class Gate {
   void Beat();
   std::uint32_t OpenFlows() const;
 
+  const base::Clock& clock_;
   const std::unique_ptr<Loop> loop_;
   const Grants grants_;
   Credits credits_;
@@ -51,6 +54,7 @@ class Gate {
   std::unique_ptr<Relay> relay_;
   std::unique_ptr<UdpRelay> udp_;
   std::unique_ptr<SecretSocket> secrets_;
+  std::unique_ptr<TelemetryChannel> telemetry_;
   std::uint64_t last_beat_ = 0;  // id of its record
   bool stopping_ = false, released_ = false;
 };
