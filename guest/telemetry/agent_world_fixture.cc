@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include <fstream>
-#include <thread>
+#include <new>
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
@@ -96,17 +96,16 @@ long Clone(unsigned long flags) { return syscall(SYS_clone, flags | SIGCHLD, nul
 
 struct World {
   WorldOptions options;
-  const std::function<int(const LeaderView&)>* leader;
+  const std::function<int(const WorldView&)>* leader;
   int program, config, page;
-  Ends channel, handover, report;
+  Ends channel, handover;
   const volatile wire::AgentPage* mapped;
-  int agent_pidfd = -1;
+  int agent_pidfd = -1, proc = -1;
 };
 
 struct Report {
-  int leader_status = -1, agent_status = -1;
-  std::uint8_t answer = 0xff;
-  long pss_kb = 0;
+  volatile int leader_status = -1, agent_status = -1, outside = -1, flag = 0;
+  volatile std::uint8_t answer = 0xff;
 };
 Report* shared_report;  // one page shared with the world's processes
 
@@ -127,7 +126,7 @@ std::vector<sock_filter> NotifyingFilter(const WorldOptions& options) {
   if (declares(ProbeSource::kProcessSpawned) || declares(ProbeSource::kProcessExited)) {
     for (const long nr : {SYS_execve, SYS_execveat, SYS_exit_group}) notify_if(nr);
     if (options.full) {
-      for (const long nr : {SYS_clone, SYS_fork, SYS_vfork}) notify_if(nr);
+      for (const long nr : {SYS_clone, SYS_fork, SYS_vfork, SYS_wait4, SYS_waitid}) notify_if(nr);
     } else {
       add(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 4);
       load(offsetof(seccomp_data, args[0]));
@@ -181,6 +180,10 @@ void PassListener(int handover, int listener) {
   Must(sendmsg(handover, &message, MSG_NOSIGNAL), "handover");
 }
 
+WorldView ViewOf(const World& world) {
+  return {world.agent_pidfd, world.proc, world.mapped, &shared_report->flag};
+}
+
 [[noreturn]] void RunLeader(const World& world) {
   const int listener = InstallListener(world.options);
   PassListener(world.handover.test, listener);
@@ -190,21 +193,12 @@ void PassListener(int handover, int listener) {
   close(world.handover.test);
   if (count == 1) shared_report->answer = answer;
   if (count != 1 || answer != wire::kAgentArmed) _exit(90);
-  _exit((*world.leader)({world.agent_pidfd, world.mapped}));
-}
-
-void JoinCgroup(const std::string& directory) {
-  if (directory.empty()) return;
-  const int fd = open((directory + "/cgroup.procs").c_str(), O_WRONLY);
-  Must(fd, "cgroup.procs");
-  Must(write(fd, "0", 1), "cgroup");
-  close(fd);
+  _exit((*world.leader)(ViewOf(world)));
 }
 
 // Inner PID 1.
 [[noreturn]] void RunReaper(const World& world) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  JoinCgroup(world.options.cgroup);
   const long leader = Must(Clone(0), "leader");
   if (leader == 0) RunLeader(world);
   close(world.handover.test);
@@ -248,27 +242,26 @@ void SetPidMax(int proc, std::uint32_t value) {
   close(fd);
 }
 
-long PssOf(int proc, long pid) {
-  const int fd = openat(proc, (std::to_string(pid) + "/smaps_rollup").c_str(), O_RDONLY);
-  char text[2048] = {};
-  if (fd < 0 || read(fd, text, sizeof text - 1) <= 0) return 0;
-  close(fd);
-  const char* pss = strstr(text, "\nPss:");
-  return pss == nullptr ? 0 : strtol(pss + 5, nullptr, 10);
+[[noreturn]] void RunOutside(const World& world) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  close(world.handover.test);
+  while (shared_report->answer != wire::kAgentArmed) usleep(1000);
+  shared_report->outside = world.options.outside(ViewOf(world));
+  _exit(0);
 }
 
 // Outer PID 1.
 [[noreturn]] void RunOuter(World& world) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   close(world.channel.test);
-  close(world.report.test);
-  const int proc = DetachedProc();
-  SetPidMax(proc, world.options.pid_max);
+  world.proc = DetachedProc();
+  SetPidMax(world.proc, world.options.pid_max);
   const long agent = Must(Clone(0), "agent");
-  if (agent == 0) RunAgent(world, proc);
+  if (agent == 0) RunAgent(world, world.proc);
   world.agent_pidfd = static_cast<int>(Must(syscall(SYS_pidfd_open, agent, 0), "pidfd"));
   close(world.handover.world);
   close(world.channel.world);
+  if (world.options.outside && Must(Clone(0), "outside") == 0) RunOutside(world);
   const long reaper = Must(Clone(CLONE_NEWPID), "reaper");
   if (reaper == 0) RunReaper(world);
   close(world.handover.test);
@@ -280,10 +273,9 @@ long PssOf(int proc, long pid) {
     if (pid == agent) {
       shared_report->agent_status = status;
       --left;
-      if (reaper_lives) kill(static_cast<pid_t>(reaper), SIGKILL);
+      if (WIFSIGNALED(status) && reaper_lives) kill(static_cast<pid_t>(reaper), SIGKILL);
     }
     if (pid == reaper) {
-      shared_report->pss_kb = PssOf(proc, agent);
       reaper_lives = false;
       --left;
     }
@@ -318,6 +310,10 @@ void Drain(int channel, WorldOutcome* outcome) {
 
 }  // namespace
 
+void WorldView::AwaitFlag() const {
+  while (*flag == 0) usleep(1000);
+}
+
 std::vector<wire::TelemetryFrame> WorldOutcome::Of(ProbeSource source) const {
   std::vector<wire::TelemetryFrame> some;
   for (const auto& frame : frames) {
@@ -349,7 +345,7 @@ std::string WorldOutcome::Unpaired() const {
   return "";
 }
 
-WorldOutcome RunWorld(const WorldOptions& options, const std::function<int(const LeaderView&)>& leader) {
+WorldOutcome RunWorld(const WorldOptions& options, const std::function<int(const WorldView&)>& leader) {
   World world;
   world.options = options;
   world.leader = &leader;
@@ -358,25 +354,23 @@ WorldOutcome RunWorld(const WorldOptions& options, const std::function<int(const
   world.page = Memory("page", nullptr, 4096);
   world.channel = Pair(SOCK_STREAM);
   world.handover = Pair(SOCK_SEQPACKET);
-  world.report = Pair(SOCK_STREAM);
   world.mapped = static_cast<wire::AgentPage*>(mmap(nullptr, 4096, PROT_READ, MAP_SHARED, world.page, 0));
-  shared_report = static_cast<Report*>(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
-  *shared_report = Report{};
+  shared_report = new (mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) Report;
   fflush(nullptr);
   const unsigned long user = geteuid() == 0 ? 0 : CLONE_NEWUSER;
   const long outer = Clone(user | CLONE_NEWPID | CLONE_NEWNS);
   WorldOutcome outcome;
   if (outer == 0) RunOuter(world);
   EXPECT_GT(outer, 0) << strerror(errno);
-  for (const int fd : {world.channel.world, world.handover.test, world.handover.world, world.report.world, world.program,
-                       world.config}) {
+  for (const int fd : {world.channel.world, world.handover.test, world.handover.world, world.program, world.config}) {
     close(fd);
   }
   if (outer > 0) {
     if (!options.read_channel) {
-      // The report's other end lives as long as anything of the world but the agent.
-      while (shared_report->leader_status == -1 && waitpid(static_cast<pid_t>(outer), nullptr, WNOHANG | WNOWAIT) == 0) {
-        std::this_thread::yield();
+      siginfo_t end = {};
+      while (shared_report->leader_status == -1 && end.si_pid == 0) {
+        usleep(1000);
+        waitid(P_PID, static_cast<id_t>(outer), &end, WEXITED | WNOHANG | WNOWAIT);
       }
     }
     Drain(world.channel.test, &outcome);
@@ -387,11 +381,11 @@ WorldOutcome RunWorld(const WorldOptions& options, const std::function<int(const
   outcome.leader_status = shared_report->leader_status;
   outcome.agent_status = shared_report->agent_status;
   outcome.answer = shared_report->answer;
-  outcome.agent_pss_kb = shared_report->pss_kb;
+  outcome.outside = shared_report->outside;
   outcome.page = *const_cast<const wire::AgentPage*>(world.mapped);
   munmap(const_cast<wire::AgentPage*>(world.mapped), 4096);
   munmap(shared_report, 4096);
-  for (const int fd : {world.channel.test, world.report.test, world.page}) close(fd);
+  for (const int fd : {world.channel.test, world.page}) close(fd);
   return outcome;
 }
 

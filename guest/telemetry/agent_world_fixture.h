@@ -16,6 +16,17 @@ namespace guest {
 inline constexpr std::uint32_t kProcessSources =
     wire::SourceBit(wire::ProbeSource::kProcessSpawned) | wire::SourceBit(wire::ProbeSource::kProcessExited);
 
+// What a test's leader, and the process beside it, can reach of their world.
+struct WorldView {
+  int agent_pidfd;
+  int proc;                           // the outer procfs
+  const volatile wire::AgentPage* page;
+  volatile int* flag;                 // shared by both, 0 at the start
+
+  void Raise() const { *flag = 1; }
+  void AwaitFlag() const;
+};
+
 struct WorldOptions {
   std::uint32_t sources = kProcessSources;
   bool full = false, ours = true;
@@ -23,7 +34,8 @@ struct WorldOptions {
   std::uint32_t heartbeat_ms = 2000;
   std::uint32_t pid_max = 0;          // of the outer namespace, where the kernel has one per namespace
   bool read_channel = true;           // false: not before the leader has ended
-  std::string cgroup = {};            // directory of a cgroup v1 the inner PID 1 joins
+  // Runs in the outer pid namespace once the workload does; its value is outcome.outside.
+  std::function<int(const WorldView&)> outside = {};
 };
 
 struct WorldOutcome {
@@ -33,7 +45,7 @@ struct WorldOutcome {
   int agent_status = -1;
   std::uint8_t answer = 0xff;         // what the leader was answered; 0xff: nothing
   wire::AgentPage page = {};
-  long agent_pss_kb = 0;              // just before the leader ends
+  int outside = 0;
 
   std::vector<wire::TelemetryFrame> Of(wire::ProbeSource source) const;
   std::size_t Count(wire::ProbeSource source, const std::string& comm) const;
@@ -42,14 +54,8 @@ struct WorldOutcome {
   std::string Unpaired() const;
 };
 
-// What a test's leader can reach of its world.
-struct LeaderView {
-  int agent_pidfd;
-  const volatile wire::AgentPage* page;
-};
-
 // Runs `leader` in the world and waits for all of it to end. The leader's value is its exit code.
-WorldOutcome RunWorld(const WorldOptions& options, const std::function<int(const LeaderView&)>& leader);
+WorldOutcome RunWorld(const WorldOptions& options, const std::function<int(const WorldView&)>& leader);
 
 // Why there can be no such world here; empty when there can.
 std::string WhyNoWorld();

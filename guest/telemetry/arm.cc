@@ -154,6 +154,10 @@ void Arm(Agent* agent) {
   if (result >= 0) return;
   const auto error = static_cast<uint8_t>(-result < 255 ? -result : 255);
   Sys(SYS_sendto, wire::kAgentHandoverFd, &error, 1, MSG_DONTWAIT | MSG_NOSIGNAL, nullptr, 0);
+  // The leader reports the reason; the end of the agent, which has none, must not overtake it.
+  pollfd leader = {wire::kAgentHandoverFd, 0, 0};
+  const timespec most = {1, 0};
+  Sys(SYS_ppoll, &leader, 1, &most, nullptr, 0);
   Exit(wire::kAgentExitFailed);
 }
 

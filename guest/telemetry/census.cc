@@ -121,6 +121,10 @@ void Census::OnClone(uint64_t flags, uint64_t now) {
   active_ns_ = now;
 }
 
+void Census::OnWait(uint64_t now) {
+  if (tracks_) Advance(now);
+}
+
 void Census::Advance(uint64_t now) {
   const uint64_t ticks = proc::BootTicks();
   const uint32_t cursor = proc::Cursor();

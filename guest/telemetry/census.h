@@ -32,6 +32,7 @@ class Census {
   void OnExec(uint32_t number, uint64_t now);
   void OnExit(uint32_t number, uint64_t argument, uint64_t now);
   void OnClone(uint64_t flags, uint64_t now);
+  void OnWait(uint64_t now);
   // After the answer to the call of OnExit; `delivered` false: a signal was quicker.
   void AfterExit(uint32_t number, bool delivered, uint64_t now);
   // The process of a calling thread and its name.

@@ -30,6 +30,8 @@ NotifiedCall Classify(const seccomp_data& data) {
     case SYS_vfork:
 #endif
       return NotifiedCall::kClone;
+    case SYS_wait4:
+    case SYS_waitid: return NotifiedCall::kWait;
     case SYS_connect:
     case SYS_sendto: return NotifiedCall::kConnect;
     default: return NotifiedCall::kDenied;

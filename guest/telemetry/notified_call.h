@@ -9,6 +9,7 @@ namespace guest {
 
 enum class NotifiedCall : uint8_t {
   kExec, kExit, kClone,  // processes; go on
+  kWait,                 // goes on: after it, a child that ended may be no more
   kConnect,              // connect, and sendto with an address; goes on
   kDenied,               // everything else: the kernel would refuse it, and so does the agent
 };

@@ -42,7 +42,7 @@ class Loop {
 
   void OnNotification(uint64_t now);
   void Answer(uint64_t id, bool refuse, bool* delivered);
-  void OnInotify(uint64_t now);
+  bool OnInotify(uint64_t now);  // false: there was nothing to read
   void OnProcesses(uint64_t now);
   void OnTick(uint64_t now);
   void Flush();
@@ -104,6 +104,7 @@ void Loop::OnNotification(uint64_t now) {
     case NotifiedCall::kClone:
       census.OnClone(request.data.nr == SYS_clone ? request.data.args[0] : 0, now);
       break;
+    case NotifiedCall::kWait: census.OnWait(now); break;
     case NotifiedCall::kConnect:
     case NotifiedCall::kDenied:
       source = call == NotifiedCall::kConnect ? ProbeSource::kNetConnectAttempted : ProbeSource::kCapabilityDenied;
@@ -130,10 +131,11 @@ void Loop::Answer(uint64_t id, bool refuse, bool* delivered) {
 }
 
 // The records are not looked at: they hold names of the workload's choice.
-void Loop::OnInotify(uint64_t now) {
+bool Loop::OnInotify(uint64_t now) {
   alignas(8) char records[4096];
-  if (Sys(SYS_read, agent_.inotify, records, sizeof records) <= 0) return;
+  if (agent_.inotify < 0 || Sys(SYS_read, agent_.inotify, records, sizeof records) <= 0) return false;
   outbox.Put({now, agent_.self, ProbeSource::kFsInotifyFired, kOwnName});
+  return true;
 }
 
 void Loop::OnProcesses(uint64_t now) {
@@ -176,6 +178,8 @@ void Loop::Flush() {
 
 // Nobody has the workload's filter any more.
 void Loop::Finish() {
+  for (uint32_t reads = 0; reads < kFlushAt && OnInotify(MonotonicNs()); ++reads) {
+  }
   census.Finish(MonotonicNs());
   const uint64_t deadline = MonotonicNs() + kFlushNs;
   for (;;) {
