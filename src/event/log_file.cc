@@ -77,6 +77,19 @@ base::Result<> LogFile::AddAtOnce(std::string_view bytes) {
   return wrote;
 }
 
+base::Result<> LogFile::TakeBack(std::size_t bytes) {
+  TRY(CheckAlive());
+  if (bytes <= buffer_.size()) {
+    buffer_.resize(buffer_.size() - bytes);
+    return {};
+  }
+  // Written at once: this file system can't set space aside.
+  auto cut = sys::Ftruncate(fd_.get(), written_ - bytes);
+  if (!cut) return std::unexpected(Die(std::move(cut).error()));
+  written_ -= bytes;
+  return {};
+}
+
 base::Result<> LogFile::Flush() {
   TRY(CheckAlive());
   if (buffer_.empty()) return {};

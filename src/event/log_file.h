@@ -28,6 +28,8 @@ class LogFile {
 
   // Accepts `bytes` behind all others. ENOSPC and its like: nothing was accepted and the file lives on.
   base::Result<> Add(std::string_view bytes);
+  // Takes back the last `bytes` accepted, of the last Add and not yet handed on.
+  base::Result<> TakeBack(std::size_t bytes);
   // Hands everything accepted to the kernel.
   base::Result<> Flush();
   // Flush and fdatasync(2).

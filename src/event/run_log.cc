@@ -221,16 +221,31 @@ void RunLog::AddSink(std::unique_ptr<Sink> sink) { state_->sinks.Add(std::move(s
 
 base::Result<LeafIndex> RunLog::Append(const Draft& draft) {
   TRY(state_->CheckOpen());
-  auto allowed = CheckDraft(draft, state_->tree.size());
+  const LeafIndex index = TRY(Accept(draft, CheckDraft(draft, state_->tree.size())));
+  if (IsDenial(draft)) HurryCheckpoint();
+  TRY(WriteIfDue());
+  return index;
+}
+
+base::Result<LeafIndex> RunLog::Append(const GuestClaim& claim) {
+  TRY(state_->CheckOpen());
+  const LeafIndex index = TRY(Accept(claim.draft(), {}));
+  TRY(WriteIfDue());
+  return index;
+}
+
+base::Result<LeafIndex> RunLog::Accept(const Draft& draft, base::Result<> allowed) {
   auto index = allowed ? state_->Append(draft) : std::unexpected(std::move(allowed).error());
   state_->Count(draft.observer, index.has_value());
-  if (!index) return index;
-  if (IsDenial(draft)) HurryCheckpoint();
+  return index;
+}
+
+base::Result<> RunLog::WriteIfDue() {
   if (state_->events.unwritten() >= kGatherBytes || state_->options.clock->Boot() - state_->last_write >= kGatherFor) {
     TRY(state_->Flush());
   }
   if (state_->tree.size() - state_->covered >= kCheckpointEvents) TRY(state_->Checkpoint());
-  return index;
+  return {};
 }
 
 base::Result<> RunLog::Flush() {
@@ -265,6 +280,11 @@ Counters RunLog::CountersOf(Observer observer) const { return state_->of(observe
 void RunLog::CountDropped(Observer observer, std::uint64_t count) {
   state_->of(observer).issued += count;
   state_->of(observer).dropped += count;
+}
+
+void RunLog::CountUnknown(Observer observer, std::uint64_t count) {
+  state_->of(observer).issued += count;
+  state_->of(observer).unknown += count;
 }
 
 std::vector<RunLog::SinkCounters> RunLog::SinkCountersNow() const {

@@ -16,6 +16,7 @@
 #include "crypto/ed25519.h"
 #include "crypto/sha256.h"
 #include "event/draft.h"
+#include "event/guest_claims.h"
 #include "event/sink.h"
 
 namespace event {
@@ -58,6 +59,9 @@ class RunLog {
   // the next Append, Flush or Checkpoint. Every 256th event since the last checkpoint makes one.
   base::Result<LeafIndex> Append(const Draft& draft);
 
+  // The same for a claim that was made right.
+  base::Result<LeafIndex> Append(const GuestClaim& claim);
+
   // Hands every accepted line to the kernel, then feeds the sinks. Call it before waiting for the next event.
   base::Result<> Flush();
 
@@ -78,6 +82,8 @@ class RunLog {
   Counters CountersOf(Observer observer) const;
   // Losses learnt elsewhere (a queue in front of the log): events that were issued and never came.
   void CountDropped(Observer observer, std::uint64_t count);
+  // Events of which nobody can say what became of them.
+  void CountUnknown(Observer observer, std::uint64_t count);
   // {source, counters} of every sink, counted up to the newest leaf. What a sink was not given yet is `unknown`, so call
   // Flush before (with kEachEvent: Checkpoint).
   struct SinkCounters {
@@ -102,6 +108,8 @@ class RunLog {
 
  private:
   struct State;
+  base::Result<LeafIndex> Accept(const Draft& draft, base::Result<> allowed);
+  base::Result<> WriteIfDue();
   explicit RunLog(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -27,7 +27,10 @@ void TelemetryReceiver::Begin() {
 
 void TelemetryReceiver::End() {
   const HostFrameFault fault = reader_.AtEnd();
-  if (fault != HostFrameFault::kNone && !wire::LosesAlignment(fault)) ++counts_.torn;
+  if (!wire::IsStreamFault(fault)) return;
+  ++counts_.read;
+  Refuse(fault);
+  ++counts_.torn;
 }
 
 TelemetryReceiver::Outcome TelemetryReceiver::Take(std::span<const std::uint8_t>& bytes, base::BootTime now,
