@@ -15,6 +15,7 @@
 #include "event/lifecycle_events.h"
 #include "event/network_events.h"
 #include "event/types.h"
+#include "evidence/witness/survey.h"
 #include "spec/document.h"
 #include "sys/host_facts.h"
 
@@ -295,13 +296,28 @@ void CellRun::TellDestroyed() {
               .set_id_files = set_id_files_}));
 }
 
-void CellRun::TellBundle() {
+void CellRun::TellFindings() {
   if (!told_.destroyed) return;
+  // What is on disk is judged, not what was meant to be there.
+  const base::BootTime from = p_.clock->Boot();
+  base::Result<evidence::RunSurvey> survey = evidence::RunSurvey();
+  if (auto flushed = recorder().log().Flush(); flushed) {
+    survey = evidence::SurveyRun(p_.evidence->directory().fd.get());
+  } else {
+    survey = std::unexpected(std::move(flushed).error());
+  }
+  if (survey) {
+    for (const evidence::WitnessFinding& each : survey->findings) {
+      recorder().Find(each.verdict, each.rule, each.cites, each.text);
+    }
+  } else {
+    out_.notes.push_back("the witnesses of the run could not be compared: " + survey.error().message);
+    recorder().NoteHole(event::Observer::kWitness, from, p_.clock->Boot(), survey.error().message);
+  }
   event::EvidenceBundle bundle{
       .spec_signature_hash = spec::CanonicalSpecHash(p_.admission->document->spec),
       .emitted_at_unix_ms = static_cast<std::uint64_t>(p_.clock->Wall().time_since_epoch().count()),
       .destroyed = told_.destroyed->id,
-      .cgroup = told_.cgroup,
       .residue = leftovers_.empty() ? event::ResidueClass::kNone : event::ResidueClass::kDocumentedException};
   if (told_.started) bundle.started = told_.started->id;
   if (told_.completed) bundle.command_completed = told_.completed->id;
@@ -309,6 +325,7 @@ void CellRun::TellBundle() {
   if (told_.homeostasis) bundle.homeostasis = told_.homeostasis->id;
   if (told_.compliance) bundle.compliance_summary = told_.compliance->id;
   if (!leftovers_.empty()) bundle.residue_exception = fmt::format("{}", fmt::join(leftovers_, "; "));
+  if (survey) survey->refs.Fill(bundle);
   recorder().TryEmit(event::EvidenceBundleEvent(ref(), bundle));
 }
 

@@ -75,7 +75,7 @@ RunOutcome CellRun::Execute() {
   LookForSetIdFiles();
   TellSummaries();
   TellDestroyed();
-  TellBundle();
+  TellFindings();
   Seal();
   EndPhase("summaries, seal");
   return std::move(out_);
@@ -108,6 +108,9 @@ base::Result<> CellRun::OpenCoverage() {
   if (p_.plan->cgroup.hierarchy != base::CgroupHierarchy::kNone) {
     TRY(recorder().OpenCoverage(event::Observer::kHostCgroup, {"cgroup leaf before start and after end"}));
   }
+  if (p_.plan->telemetry) {
+    TRY(recorder().OpenCoverage(event::Observer::kAgent, p_.plan->telemetry->declared));
+  }
   if (p_.plan->network && p_.plan->network->network) {
     TRY(recorder().OpenCoverage(event::Observer::kGateDns, {"every DNS question of the cell"}));
     TRY(recorder().OpenCoverage(event::Observer::kGateFlow, {"every connection of the cell"}));
@@ -116,6 +119,9 @@ base::Result<> CellRun::OpenCoverage() {
     TRY(recorder().OpenCoverage(event::Observer::kKernelNft, {"rules and counters of the cell's network namespace"}));
     TRY(recorder().OpenCoverage(event::Observer::kKernelNflog, {"refused packets, some of each kind a second"}));
     TRY(recorder().OpenCoverage(event::Observer::kHostNftables, {"counters of the cell's table, once a second"}));
+  }
+  if (std::ranges::find(p_.plan->required_sources, "witness") != p_.plan->required_sources.end()) {
+    TRY(recorder().OpenCoverage(event::Observer::kWitness, {"claims, gate and kernel against each other, at the end"}));
   }
   return recorder().OpenCoverage(event::Observer::kLog, {"events.jsonl"});
 }
@@ -157,6 +163,7 @@ base::Result<> CellRun::CreateCell() {
                                      .host_uid = host_uid_,
                                      .host_gid = host_gid_,
                                      .gate_channel = network_ ? network_->cell_channel() : -1,
+                                     .agent_channel = network_ ? network_->agent_channel() : -1,
                                      .ttl_deadline = ttl_at(),
                                      .on_anchor = [this](const backend::Anchor& anchor) { return NoteAnchor(anchor); }});
   if (!created) NoteLeftCgroups();
@@ -185,6 +192,7 @@ base::Result<> CellRun::StartNetwork() {
                                         .programs = p_.programs,
                                         .recorder = &recorder(),
                                         .clock = p_.clock,
+                                        .run_directory = p_.evidence->directory().fd.get(),
                                         .cell_uid = host_uid_,
                                         .cell_gid = host_gid_}));
   return {};
@@ -226,8 +234,7 @@ void CellRun::SampleCgroup() {
       target.v1_directories[controller] = parent + "/" + p_.plan->cgroup.leaf_name;
     }
   }
-  auto sampled = recorder().TryEmit(probe::SampleCgroup(ref(), target, *p_.clock));
-  if (sampled) told_.cgroup.push_back(sampled->id);
+  recorder().TryEmit(probe::SampleCgroup(ref(), target, *p_.clock));
 }
 
 base::Result<> CellRun::TellStarted() {
@@ -266,6 +273,7 @@ base::Result<> CellRun::Release() {
   if (network_) {
     for (const std::string_view entry : network_->SecretEnvironment()) environment.push_back(entry);
   }
+  if (network_) network_->WatchTelemetry(secrets_);
   TRY_STEP("barrier", cell_->OpenBarrier(environment));
   secrets_.WipeValues();
   std::optional<RawMode> raw;

@@ -64,7 +64,8 @@ class CellRun {
   void TellSummaries();
   void TellHomeostasis(std::uint64_t declared_rules);
   void TellDestroyed();
-  void TellBundle();
+  // What the witnesses of the run say of each other, and the bundle that refers to all of it.
+  void TellFindings();
   void Seal();
 
   void FailStart(base::Error error);
@@ -94,7 +95,6 @@ class CellRun {
   std::vector<std::string> new_hook_files_, set_id_files_;
   struct {
     std::optional<Recorded> controls, started, spawned, completed, compliance, homeostasis, destroyed;
-    std::vector<std::string> cgroup;
   } told_;
 };
 

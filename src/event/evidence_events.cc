@@ -129,6 +129,42 @@ std::string GuestRefs(const std::vector<EvidenceBundle::GuestRef>& guest) {
   return ArrayOfRaw(rows);
 }
 
+std::string HostSeries(const std::vector<EvidenceBundle::Series>& series) {
+  std::vector<std::string> rows;
+  for (const auto& each : series) {
+    Object row;
+    row.Add("first", each.first).Add("last", each.last).Add("probeSource", each.probe_source);
+    rows.push_back(row.Add("readings", each.readings).Take());
+  }
+  return ArrayOfRaw(rows);
+}
+
+std::string GuestEvents(const std::vector<EvidenceBundle::GuestCount>& counts) {
+  std::vector<std::string> rows;
+  for (const auto& each : counts) {
+    Object row;
+    row.Add("count", each.count).Add("eventType", each.type).Add("first", each.first).Add("last", each.last);
+    rows.push_back(row.Take());
+  }
+  return ArrayOfRaw(rows);
+}
+
+std::string LifecycleRows(const std::vector<EvidenceBundle::LifecycleRow>& lifecycle) {
+  std::vector<std::string> rows;
+  for (const auto& each : lifecycle) {
+    Object row;
+    rows.push_back(row.Add("eventId", each.id).Add("eventType", each.type).Add("leaf", each.leaf).Take());
+  }
+  return ArrayOfRaw(rows);
+}
+
+// The statement that follows the log: what signs all of this.
+std::string Attestations() {
+  Object row;
+  row.Add("file", "seal.json").Add("predicateType", "urn:cellos:attestation:run:v1");
+  return ArrayOfRaw({row.Take()});
+}
+
 }  // namespace
 
 Draft EvidenceBundleEvent(const CellRef& cell, const EvidenceBundle& bundle) {
@@ -139,10 +175,12 @@ Draft EvidenceBundleEvent(const CellRef& cell, const EvidenceBundle& bundle) {
   if (!bundle.started.empty()) lifecycle.Add("started", bundle.started);
 
   Object object = Begin(cell);
+  if (!bundle.lifecycle.empty()) object.Raw("attestations", Attestations());
   object.Add("cellDestroyedEventRef", bundle.destroyed);
   object.Add("complianceSummaryEventRef", bundle.compliance_summary);
   object.Add("emittedAtUnixMs", bundle.emitted_at_unix_ms);
   if (!bundle.guest.empty()) object.Raw("guestEventRefs", GuestRefs(bundle.guest));
+  if (!bundle.guest_events.empty()) object.Raw("guestEvents", GuestEvents(bundle.guest_events));
   object.Add("homeostasisEventRef", bundle.homeostasis);
   if (!bundle.fc_metrics.empty() || !bundle.cgroup.empty() || !bundle.nftables.empty() || !bundle.tap.empty()) {
     Object probes;
@@ -152,10 +190,13 @@ Draft EvidenceBundleEvent(const CellRef& cell, const EvidenceBundle& bundle) {
     AddRefs(probes, "tap", bundle.tap);
     object.Raw("hostProbeEventRefs", probes.Take());
   }
+  if (!bundle.host_series.empty()) object.Raw("hostSeries", HostSeries(bundle.host_series));
+  if (!bundle.lifecycle.empty()) object.Raw("lifecycle", LifecycleRows(bundle.lifecycle));
   object.Raw("lifecycleEventRefs", lifecycle.Take());
   object.Add("residueClass", ToString(bundle.residue));
   object.AddCut("residueException", bundle.residue_exception);
   object.Add("specSignatureHash", bundle.spec_signature_hash);
+  if (bundle.cut) object.MarkTruncated();
   return Finish(kEvidenceBundle, std::move(object));
 }
 

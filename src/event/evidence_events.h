@@ -68,6 +68,25 @@ struct EvidenceBundle {
     std::string id, type, rule_class;
   };
   std::vector<GuestRef> guest;
+  bool cut = false;  // some list above has only its first and last ids; the figures below count all
+  // What a renderer reads (telemetry.md §5), in the log only.
+  struct Series {
+    std::string probe_source;  // "host.cgroup"
+    std::uint64_t readings = 0;
+    LeafIndex first = 0, last = 0;
+  };
+  struct GuestCount {
+    std::string type;
+    std::uint64_t count = 0;
+    LeafIndex first = 0, last = 0;
+  };
+  struct LifecycleRow {
+    std::string id, type;
+    LeafIndex leaf = 0;
+  };
+  std::vector<Series> host_series;
+  std::vector<GuestCount> guest_events;
+  std::vector<LifecycleRow> lifecycle;
   std::optional<std::string> homeostasis, compliance_summary, residue_exception;
   ResidueClass residue = ResidueClass::kNone;
 };
