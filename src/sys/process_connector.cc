@@ -79,25 +79,25 @@ struct Request {
 };
 static_assert(sizeof(Request) == kAtEvent + 4);
 
-long Send(int socket, std::uint32_t operation, std::uint32_t sequence) {
+long Send(int socket, std::uint32_t operation, std::uint32_t number) {
   Request request{};
   request.header.nlmsg_len = sizeof request;
   request.header.nlmsg_type = NLMSG_DONE;
-  request.head = {.index = CN_IDX_PROC, .value = CN_VAL_PROC, .sequence = sequence, .acknowledged = sequence,
+  request.head = {.index = CN_IDX_PROC, .value = CN_VAL_PROC, .sequence = number, .acknowledged = number,
                   .size = sizeof request.operation, .flags = 0};
   request.operation = operation;
   return Raw("sendto", SYS_sendto, socket, &request, sizeof request, MSG_NOSIGNAL, nullptr, 0);
 }
 
-// Every listener sees every answer: ours has our numbers.
-std::uint32_t NewSequence() {
+// Every listener sees every answer: ours has our number.
+std::uint32_t NewNumber() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<std::uint32_t>(now.tv_nsec) ^ (static_cast<std::uint32_t>(getpid()) << 8);
 }
 
 // The kernel answers while it takes the request, or not at all.
-base::Result<> AwaitAnswer(int socket, std::uint32_t sequence) {
+base::Result<> AwaitAnswer(int socket, std::uint32_t number) {
   std::array<std::uint8_t, kMaxDatagram> buffer;
   for (std::size_t i = 0; i < kMaxBeforeAnswer; ++i) {
     const long got = Raw("recvfrom", SYS_recvfrom, socket, buffer.data(), buffer.size(), MSG_DONTWAIT, nullptr, nullptr);
@@ -107,10 +107,7 @@ base::Result<> AwaitAnswer(int socket, std::uint32_t sequence) {
     if (got == -ENOBUFS) continue;
     if (got < 0) return std::unexpected(Refused(got, "recvfrom"));
     const auto datagram = Split({buffer.data(), static_cast<std::size_t>(got)});
-    if (!datagram || datagram->what != kWhatNone || datagram->head.sequence != sequence ||
-        datagram->head.acknowledged != sequence + 1) {
-      continue;
-    }
+    if (!datagram || datagram->what != kWhatNone || datagram->head.acknowledged != number + 1) continue;
     const auto refusal = Take<std::uint32_t>(datagram->event, kAtPayload);
     if (refusal != 0) return std::unexpected(Refused(-static_cast<long>(refusal), "PROC_CN_MCAST_LISTEN"));
     return {};
@@ -122,13 +119,15 @@ base::Result<> AwaitAnswer(int socket, std::uint32_t sequence) {
 
 std::optional<ProcessEvent> ParseProcessEvent(std::span<const std::uint8_t> bytes) {
   const auto datagram = Split(bytes);
-  if (!datagram || datagram->what == kWhatNone) return std::nullopt;
+  if (!datagram) return std::nullopt;
   const auto number = [&](std::size_t index) { return Take<std::uint32_t>(datagram->event, kAtPayload + 4 * index); };
   const auto pid = [&](std::size_t index) { return static_cast<pid_t>(number(index)); };
   const std::size_t numbers = (datagram->event.size() - kAtPayload) / 4;
   ProcessEvent event{.cpu = Take<std::uint32_t>(datagram->event, kAtCpu),
                      .sequence = datagram->head.sequence,
                      .at_ns = Take<std::uint64_t>(datagram->event, kAtTime)};
+  // Older kernels do not number their answers.
+  if (datagram->what == kWhatNone && event.cpu == ~0u) return std::nullopt;
   if (datagram->what == kWhatFork) {
     if (numbers < 4) return std::nullopt;
     event.kind = ProcessEvent::Kind::kFork;
@@ -159,17 +158,17 @@ base::Result<ProcessConnector> ProcessConnector::Open() {
   address.nl_groups = CN_IDX_PROC;
   const long bound = Raw("bind", SYS_bind, made, &address, sizeof address);
   if (bound < 0) return std::unexpected(Refused(bound, "bind"));
-  const std::uint32_t sequence = NewSequence();
-  const long sent = Send(socket.get(), kListen, sequence);
+  const std::uint32_t number = NewNumber();
+  const long sent = Send(socket.get(), kListen, number);
   if (sent < 0) return std::unexpected(Refused(sent, "sendto"));
   ProcessConnector connector(std::move(socket));
-  if (auto answered = AwaitAnswer(connector.fd(), sequence); !answered) return std::unexpected(std::move(answered).error());
+  if (auto answered = AwaitAnswer(connector.fd(), number); !answered) return std::unexpected(std::move(answered).error());
   return connector;
 }
 
 // Kernels before 6.6 go on making events for nobody until they are told.
 ProcessConnector::~ProcessConnector() {
-  if (socket_) (void)Send(socket_.get(), kIgnore, NewSequence());
+  if (socket_) (void)Send(socket_.get(), kIgnore, NewNumber());
 }
 
 base::Result<ProcessConnector::Batch> ProcessConnector::Read(const std::function<void(const ProcessEvent&)>& see) {

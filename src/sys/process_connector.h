@@ -19,7 +19,7 @@ struct ProcessEvent {
   enum class Kind : std::uint8_t { kFork, kExec, kExit, kOther };
   Kind kind = Kind::kOther;
   std::uint32_t cpu = 0;
-  std::uint32_t sequence = 0;             // counts the events of this CPU, whoever listens
+  std::uint32_t sequence = 0;             // counts the events of this CPU, kOther included, whoever listens
   std::uint64_t at_ns = 0;                // CLOCK_MONOTONIC
   pid_t thread = 0, process = 0;          // kFork: what was made; process == thread: a process, else a thread of it
   pid_t parent_process = 0;               // kFork: of a process, who made it (of a thread, that process's parent)
@@ -28,7 +28,8 @@ struct ProcessEvent {
   int killed_by() const { return static_cast<int>(status & 0x7f); }
 };
 
-// One datagram: its event; nullopt when it is none (an acknowledgement, another kind of message, torn). Total.
+// One datagram: its event; nullopt when it is none (no message of this connector, an answer without a number, torn).
+// Total.
 std::optional<ProcessEvent> ParseProcessEvent(std::span<const std::uint8_t> datagram);
 
 // A subscription. System-wide and unfiltered: whoever holds it is woken by every process of the machine.
