@@ -31,6 +31,22 @@ std::optional<Recorded> Recorder::TryEmit(event::Draft draft) {
   return std::move(*recorded);
 }
 
+base::Result<event::LeafIndex> Recorder::Emit(const event::GuestClaim& claim) {
+  if (failed_ && !ending_) {
+    log_.CountDropped(claim.draft().observer, 1);
+    return std::unexpected(*failed_);
+  }
+  auto leaf = log_.Append(claim);
+  if (!leaf && !failed_) failed_ = base::Error(leaf.error()).With("run log");
+  return leaf;
+}
+
+base::Result<> Recorder::Fail(event::Observer observer, base::Error error) {
+  log_.CountDropped(observer, 1);
+  if (!failed_) failed_ = error;
+  return std::unexpected(std::move(error));
+}
+
 void Recorder::UseReserve() {
   log_.ReleaseReserve();
   ending_ = true;

@@ -34,6 +34,10 @@ class Recorder {
   base::Result<Recorded> Emit(event::Draft draft);
   // The same where a failure changes nothing for the caller: it stays in failed().
   std::optional<Recorded> TryEmit(event::Draft draft);
+  // A claim; one that does not come into the log is counted as dropped.
+  base::Result<event::LeafIndex> Emit(const event::GuestClaim& claim);
+  // Something of `observer` could not be kept for another reason than the log's: counted, and a failure like any other.
+  base::Result<> Fail(event::Observer observer, base::Error error);
   const std::optional<base::Error>& failed() const { return failed_; }
   // For the way out: gives back the disk space that was set aside for it, and tries again what a full disk refused.
   // failed() stays.

@@ -44,6 +44,7 @@ class Supervisor {
   void OnMemory();
   void OnStop();
   void OnCompanion();
+  void OnFailure(Reason reason, const std::string& why);
   void CloseIdleStreams();
   // Asks the workload to end (SIGTERM, then SIGKILL after the grace period).
   void End(Reason reason);
@@ -66,7 +67,7 @@ class Supervisor {
   std::optional<base::BootTime> grace_at_;
   base::BootTime started_at_, next_tick_, drain_at_{0};
   std::uint64_t drained_bytes_ = 0;
-  bool gate_failed_ = false;
+  bool companion_failed_ = false;
   bool quiet_ = false;  // the last wait ended with nothing to do
   std::vector<pollfd> polls_;
   std::size_t signal_slot_ = 0, cell_slot_ = 0, oom_slot_ = 0, stop_slot_ = 0;
@@ -238,7 +239,8 @@ void Supervisor::OnCellEvent(const sandbox::CellEvent& event) {
       Decide(Reason::kTtlExceeded);
       return;
     case sandbox::CellEventKind::kAgentFailed:
-      Decide(Reason::kInitCrashed);
+      if (o_.companion != nullptr) o_.companion->OnAgentFailed(event);
+      OnFailure(Reason::kAgentSilenced, event.hung ? "the witness in the cell hangs" : "the witness in the cell has ended");
       return;
     case sandbox::CellEventKind::kGone:
       ending_.cell_gone = true;
@@ -273,15 +275,18 @@ void Supervisor::OnStop() {
 
 void Supervisor::OnCompanion() {
   o_.companion->Act(polls_);
-  const auto failure = o_.companion->failure();
-  if (!failure || killed_) return;
-  if (ending_.message.empty()) ending_.message = *failure;
-  // A workload that ended in the same moment, maybe for that, does not make a failed gate a good end.
-  if (ended_ && !gate_failed_ && (ending_.reason == Reason::kCompleted || ending_.reason == Reason::kSignalKilled)) {
-    ending_.reason = Reason::kGateFailed;
+  if (const auto failure = o_.companion->failure()) OnFailure(o_.companion->failure_reason(), *failure);
+}
+
+void Supervisor::OnFailure(Reason reason, const std::string& why) {
+  if (killed_) return;
+  if (ending_.message.empty()) ending_.message = why;
+  // A workload that ended in the same moment, maybe for that, does not make a failed gate or witness a good end.
+  if (ended_ && !companion_failed_ && (ending_.reason == Reason::kCompleted || ending_.reason == Reason::kSignalKilled)) {
+    ending_.reason = reason;
   }
-  gate_failed_ = true;
-  if (!ended_) Kill(Reason::kGateFailed);
+  companion_failed_ = true;
+  if (!ended_) Kill(reason);
 }
 
 void Supervisor::CloseIdleStreams() {

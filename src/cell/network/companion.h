@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "cell/run_outcome.h"
+#include "sandbox/launch.h"
 
 namespace cell {
 
@@ -24,6 +26,10 @@ class Companion {
   virtual base::BootTime Deadline() const = 0;
   // Why the cell can't go on without it; nullopt while all is well.
   virtual std::optional<std::string> failure() const = 0;
+  // How a run ends that `failure` ends.
+  virtual Reason failure_reason() const { return Reason::kGateFailed; }
+  // Init found the witness in the cell dead or hung, and is ending the cell.
+  virtual void OnAgentFailed(const sandbox::CellEvent&) {}
   // Ends every connection of the cell and lets no new one begin.
   virtual void Revoke() = 0;
 };

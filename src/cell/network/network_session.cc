@@ -79,18 +79,31 @@ base::Result<> NetworkSession::StartAll() {
                            fmt::format("CELLOS_RUNTIME_SECRET_SOCKET={}", plan::kSecretSocket),
                            fmt::format("CELLOS_RUNTIME_SECRET_TOKEN={}", token_)};
   }
+  if (o_.plan->telemetry) {
+    telemetry_ = TRY(TelemetrySession::Create({.plan = &*o_.plan->telemetry,
+                                               .recorder = o_.recorder,
+                                               .clock = o_.clock,
+                                               .run_directory = o_.run_directory,
+                                               .spec_hash = spec::CanonicalSpecHash(*o_.spec)}));
+    extras.telemetry = wire::TelemetryMode::kStream;
+    extras.frames_per_second = o_.plan->telemetry->frames_per_second;
+    extras.bytes_per_second = o_.plan->telemetry->bytes_per_second;
+  }
   base::UniqueFd upstream_gates, upstream_ours;
   if (network().upstream) std::tie(upstream_gates, upstream_ours) = TRY(sys::SocketPair(SOCK_SEQPACKET));
 
   HelperOptions gate{.name = kGateProgram,
                      .program = o_.programs->gate.get(),
                      .config = plan::EncodeGateConfig(network(), extras),
-                     .descriptors = {dial_gates.get(), cell_gates.get(), secrets_gates.get(), upstream_gates.get()},
+                     .descriptors = {dial_gates.get(), cell_gates.get(), secrets_gates.get(), upstream_gates.get(),
+                                     telemetry_ ? telemetry_->gate_stream() : -1,
+                                     telemetry_ ? telemetry_->gate_frames() : -1},
                      .host_uid = by_root ? o_.cell_uid + 1 : o_.cell_uid,
                      .host_gid = by_root ? o_.cell_gid + 1 : o_.cell_gid,
                      .clock = o_.clock};
   if (by_root) gate.seen_uid = o_.cell_uid;
   gate_ = TRY(Helper::Start(std::move(gate)));
+  if (telemetry_) telemetry_->CloseGateEnds();
   cell_channel_ = std::move(cell_ours);
   if (network().upstream) TRY(StartUpstream(std::move(upstream_ours)));
   return {};
@@ -100,6 +113,7 @@ std::optional<std::string> NetworkSession::WhyGone() { return gate_->Read([](con
 
 base::Result<> NetworkSession::Attach(backend::LiveCell& cell, event::LeafIndex controls) {
   CloseCellChannel();
+  if (telemetry_) telemetry_->CloseAgentEnd();
   controls_ = controls;
   events_->AttachDenialFile(cell.TakeDenials());
   if (network().network) {
@@ -138,6 +152,18 @@ void NetworkSession::ServeSecrets(SecretSession& secrets, base::BootTime expires
                         expires_at);
 }
 
+void NetworkSession::WatchTelemetry(const SecretSession& secrets) {
+  if (telemetry_) telemetry_->Arm(secrets.traces(), *controls_);
+}
+
+std::optional<std::string> NetworkSession::failure() const {
+  return failure_ || !telemetry_ ? failure_ : telemetry_->failure();
+}
+
+void NetworkSession::OnAgentFailed(const sandbox::CellEvent& event) {
+  if (telemetry_) telemetry_->OnAgentFailed(event);
+}
+
 void NetworkSession::Watch(std::vector<pollfd>& polls) {
   first_slot_ = polls.size();
   const bool on = !failure_ && !finished_;
@@ -150,6 +176,7 @@ void NetworkSession::Watch(std::vector<pollfd>& polls) {
   watch(upstream_ ? upstream_->pidfd() : -1, POLLIN);
   watch(upstream_dials_ ? upstream_dials_->fd() : -1, upstream_dials_ ? upstream_dials_->events() : POLLIN);
   watch(kernel_ ? kernel_->flow_log_fd() : -1, POLLIN);
+  watch(telemetry_ ? telemetry_->fd() : -1, POLLIN);
 }
 
 void NetworkSession::Act(std::span<const pollfd> polls) {
@@ -161,10 +188,16 @@ void NetworkSession::Act(std::span<const pollfd> polls) {
   if (Ready(polls, first_slot_ + 2) && !gate_dials_->Serve(&why)) Fail(fmt::format("{}: {}", kGateProgram, why));
   if (Ready(polls, first_slot_ + 3) && !secret_service_->Serve(&why)) Fail(fmt::format("{}: {}", kGateProgram, why));
   if (Ready(polls, first_slot_ + 6) && !upstream_dials_->Serve(&why)) Fail(fmt::format("{}: {}", kUpstreamProgram, why));
+  if (telemetry_ && (Ready(polls, first_slot_ + 8) || telemetry_->more())) ReadTelemetry();
+  if (telemetry_) telemetry_->Tick();
   ServeHelper(*gate_);
   if (upstream_) ServeHelper(*upstream_);
   if (Ready(polls, first_slot_ + 1)) Fail("cellos-gate has ended");
   if (Ready(polls, first_slot_ + 5)) Fail("cellos-upstream has ended");
+}
+
+void NetworkSession::ReadTelemetry() {
+  if (auto why = telemetry_->Read()) Fail(fmt::format("{}: {}", kGateProgram, *why));
 }
 
 void NetworkSession::ServeHelper(Helper& helper) {
@@ -178,6 +211,7 @@ void NetworkSession::ServeHelper(Helper& helper) {
 base::BootTime NetworkSession::Deadline() const {
   if (failure_ || finished_) return base::BootTime::max();
   base::BootTime until = gate_->more() ? base::BootTime{0} : gate_->silent_at();
+  if (telemetry_) until = std::min(until, telemetry_->Deadline());
   if (upstream_) until = std::min(until, upstream_->more() ? base::BootTime{0} : upstream_->silent_at());
   return kernel_ ? std::min(until, kernel_->next_sample()) : until;
 }
@@ -210,6 +244,7 @@ void NetworkSession::Fail(std::string why) {
                                          event::Observer::kGateRecord}) {
     o_.recorder->NoteHole(observer, gate_->heard(), o_.clock->Boot(), *failure_);
   }
+  if (telemetry_) telemetry_->OnGateFailed(*failure_);
 }
 
 void NetworkSession::Revoke() {
@@ -225,30 +260,44 @@ void NetworkSession::Finish() {
   if (std::exchange(finished_, true)) return;
   if (secret_service_) secret_service_->Close();
   if (!failure_ && ready_) {
+    // What the witness says last comes before the gate is told to stop.
+    if (telemetry_) telemetry_->AwaitEnd();
     gate_dials_->Revoke();
     (void)gate_->Command({.kind = wire::GateCommandKind::kStop});
-    const base::BootTime until = o_.clock->Boot() + kTotalsLimit;
-    std::optional<std::string> gone;
-    pollfd wait = {gate_->records_fd(), POLLIN, 0};
-    while (!events_->totals() && !gone && o_.clock->Boot() < until) {
-      const auto left = std::chrono::ceil<milliseconds>(until - o_.clock->Boot());
-      if (!sys::Poll({&wait, 1}, std::max(left, milliseconds(1)))) break;
-      gone = gate_->Read([this](const wire::GateRecord& record) { TakeRecord(record); });
-    }
-    if (!events_->totals()) {
+    if (auto why = AwaitLastWords()) {
       finished_ = false;
-      Fail(gone.value_or("cellos-gate did not tell its totals"));
+      Fail(std::move(*why));
       finished_ = true;
     } else if (events_->totals()->lost > 0) {
       o_.recorder->log().CountDropped(event::Observer::kGateRecord, events_->totals()->lost);
     }
   }
+  if (telemetry_) telemetry_->Close();
   if (!gate_->End(kEndLimit) && !failure_) failure_ = "cellos-gate would not die";
   if (upstream_) (void)upstream_->End(kEndLimit);
   if (refused_dials_ > kRefusalsTold && controls_) {
     o_.recorder->Find(event::Verdict::kContradiction, "gate.dial_not_granted", {*controls_},
                       fmt::format("{} requests for connections that no rule grants were refused in all", refused_dials_));
   }
+}
+
+// The gate's totals and the last packet of telemetry; why they did not come.
+std::optional<std::string> NetworkSession::AwaitLastWords() {
+  const base::BootTime until = o_.clock->Boot() + kTotalsLimit;
+  pollfd waits[] = {{gate_->records_fd(), POLLIN, 0}, {-1, POLLIN, 0}};
+  std::optional<std::string> gone;
+  const auto open = [&] { return telemetry_ && !telemetry_->final_seen(); };
+  while ((!events_->totals() || open()) && !gone && o_.clock->Boot() < until) {
+    waits[0].fd = events_->totals() ? -1 : gate_->records_fd();
+    waits[1].fd = open() ? telemetry_->fd() : -1;
+    const auto left = std::chrono::ceil<milliseconds>(until - o_.clock->Boot());
+    if (!sys::Poll(waits, std::max(left, milliseconds(1)))) break;
+    if (open()) gone = telemetry_->Read();
+    if (!gone && !events_->totals()) gone = gate_->Read([this](const wire::GateRecord& record) { TakeRecord(record); });
+  }
+  if (!events_->totals()) return gone.value_or("cellos-gate did not tell its totals");
+  if (open()) return gone ? fmt::format("{}: {}", kGateProgram, *gone) : "cellos-gate did not hand on all telemetry";
+  return std::nullopt;
 }
 
 void NetworkSession::OnRefusedDial(const std::string& target, const char* why) {

@@ -25,6 +25,7 @@
 #include "cell/recorder.h"
 #include "cell/secrets.h"
 #include "cell/settings.h"
+#include "cell/telemetry/telemetry_session.h"
 #include "plan/plan.h"
 #include "spec/cell_document.h"
 
@@ -46,6 +47,7 @@ class NetworkSession final : public Companion {
     const NetworkPrograms* programs = nullptr;
     Recorder* recorder = nullptr;
     const base::Clock* clock = nullptr;
+    int run_directory = -1;                      // open; for the frames of telemetry
     std::uint32_t cell_uid = 0, cell_gid = 0;    // of the host
   };
   // Starts the gate (and the upstream): it waits for the cell's sockets. The error's step is "gate".
@@ -54,6 +56,8 @@ class NetworkSession final : public Companion {
   // What the backend gives the cell's first process; close our copy when the cell stands.
   int cell_channel() const { return cell_channel_.get(); }
   void CloseCellChannel() { cell_channel_.Reset(); }
+  // The same for the witness in the cell; -1 without one.
+  int agent_channel() const { return telemetry_ ? telemetry_->agent_end() : -1; }
   // Why the gate is gone before the cell stands; nullopt while it waits.
   std::optional<std::string> WhyGone();
   // The cell stands: takes what it passed out, and waits until the gate has locked itself and listens. `controls` is the
@@ -64,11 +68,16 @@ class NetworkSession final : public Companion {
   // Serves requests for secrets from now on; `secrets` outlives this.
   void ServeSecrets(SecretSession& secrets, base::BootTime expires_at);
 
+  // The workload is about to run: from now on its witness may not be silent. `secrets` outlives this.
+  void WatchTelemetry(const SecretSession& secrets);
+
   // Companion.
   void Watch(std::vector<pollfd>& polls) override;
   void Act(std::span<const pollfd> polls) override;
   base::BootTime Deadline() const override;
-  std::optional<std::string> failure() const override { return failure_; }
+  std::optional<std::string> failure() const override;
+  Reason failure_reason() const override { return failure_ ? Reason::kGateFailed : Reason::kAgentSilenced; }
+  void OnAgentFailed(const sandbox::CellEvent& event) override;
   void Revoke() override;
 
   // Ends every flow, hears the gate's totals, ends the processes; once. Before `completed`.
@@ -85,6 +94,8 @@ class NetworkSession final : public Companion {
   void TakeRecord(wire::GateRecord record);
   void Fail(std::string why);
   void ServeHelper(Helper& helper);
+  void ReadTelemetry();
+  std::optional<std::string> AwaitLastWords();
   void OnRefusedDial(const std::string& target, const char* why);
 
   Options o_;
@@ -94,6 +105,7 @@ class NetworkSession final : public Companion {
   std::optional<SecretService> secret_service_;
   SecretSession* secrets_ = nullptr;
   std::unique_ptr<GateEvents> events_;
+  std::unique_ptr<TelemetrySession> telemetry_;  // where the plan has telemetry
   std::optional<KernelView> kernel_;
   base::UniqueFd cell_channel_;
   std::vector<std::string> secret_environment_;
