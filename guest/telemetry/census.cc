@@ -39,9 +39,10 @@ void Census::Start(uint32_t sources, bool full, bool tells_status, uint32_t self
       if (own != nullptr) own->phase = Process::Phase::kOwn;
     } else {
       int pidfd = 0;
-      if (proc::Look(pid, full_ ? &pidfd : nullptr) == Sight::kProcess) Appear(pid, pidfd, now);
+      if (Look(pid, &pidfd) == Sight::kProcess) Appear(pid, pidfd, now);
     }
   }
+  accounted_ = 0;
 }
 
 bool Census::Busy(uint64_t now) const {
@@ -69,7 +70,9 @@ Process* Census::Appear(uint32_t number, int pidfd, uint64_t now) {
   process->spawn_ns = process->touched_ns = now;
   process->comm_tick = tick_;
   unsettled_ = true;
-  proc::ReadComm(number, &process->comm);
+  // To look into /proc/<n> costs the process as well, when it ends. Who stays for a while has its name read later, who
+  // calls exit_group then.
+  if (full_ || calling_ == 0) proc::ReadComm(number, &process->comm);
   if (pidfd > 0) {
     process->pidfd = pidfd;
     proc::Watch(pidfd, number, table_.SlotOf(*process));
@@ -77,24 +80,38 @@ Process* Census::Appear(uint32_t number, int pidfd, uint64_t now) {
   return process;
 }
 
+// Without asking for a caller that must be a process, for no thread was started yet.
+Sight Census::Look(uint32_t number, int* pidfd) const {
+  if (number == calling_ && !threads_ && !full_) return Sight::kProcess;
+  return proc::Look(number, full_ ? pidfd : nullptr);
+}
+
+// A call of `number` was notified: it stands still until the answer.
+Process* Census::Caller(uint32_t number, uint64_t now) {
+  calling_ = number;
+  Advance(now);
+  Process* process = Resolve(number, now);
+  calling_ = 0;
+  return process;
+}
+
 Process* Census::Resolve(uint32_t number, uint64_t now) {
   Process* process = table_.Find(number);
   if (process != nullptr) return process;
   int pidfd = 0;
-  Sight sight = proc::Look(number, full_ ? &pidfd : nullptr);
+  Sight sight = Look(number, &pidfd);
   if (sight == Sight::kThread) {
     number = proc::ThreadGroup(number);
     process = number == 0 ? nullptr : table_.Find(number);
     if (process != nullptr || number == 0) return process;
-    sight = proc::Look(number, full_ ? &pidfd : nullptr);
+    sight = Look(number, &pidfd);
   }
   return sight == Sight::kProcess ? Appear(number, pidfd, now) : nullptr;
 }
 
 Who Census::Identify(uint32_t number, uint64_t now) {
   if (tracks_) {
-    Advance(now);
-    Process* process = Resolve(number, now);
+    Process* process = Caller(number, now);
     if (process != nullptr) {
       if (process->comm_tick != tick_ || process->spawn_owed) {
         proc::ReadComm(process->pid, &process->comm);
@@ -116,6 +133,7 @@ void Census::OnClone(uint64_t flags, uint64_t now) {
   if (!tracks_) return;
   if ((flags & kThreadFlags) == kThreadFlags && thread_credits_ < kMaxCredits) {
     ++thread_credits_;
+    threads_ = true;
     credit_ns_ = now;
   }
   active_ns_ = now;
@@ -153,7 +171,7 @@ void Census::Pass(uint32_t number, uint64_t now) {
     return;
   }
   int pidfd = 0;
-  switch (proc::Look(number, full_ ? &pidfd : nullptr)) {
+  switch (Look(number, &pidfd)) {
     case Sight::kProcess: {
       ProcessStat stat;
       // After a wrap, the number of a process in no slot is passed by as well.
@@ -181,7 +199,7 @@ void Census::PassAgain(Process* process, uint64_t now) {
     if (stat.start < read_ticks_ || (stat.start == read_ticks_ && !ended)) return;
     Vanish(process, now);
     int pidfd = 0;
-    if (proc::Look(number, full_ ? &pidfd : nullptr) != Sight::kProcess) return PassThread(number);
+    if (Look(number, &pidfd) != Sight::kProcess) return PassThread(number);
     Process* appeared = Appear(number, pidfd, now);
     if (appeared != nullptr) appeared->passed = true;
     return;
@@ -205,7 +223,7 @@ void Census::DecideLimbo(uint64_t now, uint64_t grace_ms) {
     limbo_.Pop();
     if (oldest.number == 0 || table_.Find(oldest.number) != nullptr) continue;
     int pidfd = 0;
-    switch (proc::Look(oldest.number, full_ ? &pidfd : nullptr)) {
+    switch (Look(oldest.number, &pidfd)) {
       case Sight::kProcess: {
         Process* late = Appear(oldest.number, pidfd, now);
         if (late != nullptr) late->passed = true;

@@ -34,7 +34,7 @@ class Census {
   void OnClone(uint64_t flags, uint64_t now);
   void OnWait(uint64_t now);
   // After the answer to the call of OnExit; `delivered` false: a signal was quicker.
-  void AfterExit(uint32_t number, bool delivered, uint64_t now);
+  void AfterExit(bool delivered, uint64_t now);
   // The process of a calling thread and its name.
   Who Identify(uint32_t number, uint64_t now);
 
@@ -66,6 +66,8 @@ class Census {
   void Rebase(uint64_t now);
   int64_t UnseenStarts() const;
 
+  proc::Sight Look(uint32_t number, int* pidfd) const;
+  Process* Caller(uint32_t number, uint64_t now);
   Process* Appear(uint32_t number, int pidfd, uint64_t now);
   Process* Resolve(uint32_t number, uint64_t now);
   void Learn(const ProcessStat& stat, Process* process);
@@ -77,9 +79,10 @@ class Census {
 
   Outbox* out_ = nullptr;
   uint32_t sources_ = 0, cursor_ = 0, pid_max_ = 0, tick_ = 0, zombie_slot_ = 0;
-  uint32_t thread_credits_ = 0;
+  uint32_t thread_credits_ = 0, calling_ = 0, exiting_ = 0;
   uint16_t walk_ = 0;
   bool tracks_ = false, full_ = false, tells_status_ = false, wrapped_ = false, unsettled_ = false;
+  bool threads_ = false;             // some thread was to start
   bool overflowed_ = false;          // some process is in no slot
   uint64_t credit_ns_ = 0, active_ns_ = 0;
   uint64_t read_ticks_ = 0;          // boot time before the cursor was read last

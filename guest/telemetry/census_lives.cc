@@ -75,8 +75,7 @@ void Census::CloseExec(const ProcessStat& stat, Process* process) {
 
 void Census::OnExec(uint32_t number, uint64_t now) {
   if (!tracks_) return;
-  Advance(now);
-  Process* process = Resolve(number, now);
+  Process* process = Caller(number, now);
   if (process == nullptr || process->phase != Phase::kAlive) return;
   active_ns_ = now;
   unsettled_ = true;
@@ -103,24 +102,26 @@ void Census::OnExec(uint32_t number, uint64_t now) {
 }
 
 void Census::OnExit(uint32_t number, uint64_t argument, uint64_t now) {
+  exiting_ = 0;
   if (!tracks_) return;
-  Advance(now);
-  Process* process = Resolve(number, now);
+  Process* process = Caller(number, now);
   if (process == nullptr || process->phase != Phase::kAlive) return;
   active_ns_ = now;
   ProcessStat stat;
-  if (proc::ReadStat(process->pid, &stat)) {
+  if (process->exec != Exec::kDone) {
+    proc::ReadComm(process->pid, &process->comm);
+  } else if (proc::ReadStat(process->pid, &stat)) {
     Learn(stat, process);
     CloseExec(stat, process);
     process->exec_open = false;
   }
+  exiting_ = process->pid;
   process->ending = true;
   process->status = argument & 0xff;
 }
 
-void Census::AfterExit(uint32_t number, bool delivered, uint64_t now) {
-  if (!tracks_) return;
-  Process* process = Resolve(number, now);
+void Census::AfterExit(bool delivered, uint64_t now) {
+  Process* process = exiting_ == 0 ? nullptr : table_.Find(exiting_);
   if (process == nullptr || process->phase != Phase::kAlive || !process->ending) return;
   if (!delivered) {
     process->ending = false;

@@ -113,7 +113,7 @@ void Loop::OnNotification(uint64_t now) {
   }
   bool delivered = false;
   Answer(request.id, call == NotifiedCall::kDenied, &delivered);
-  if (call == NotifiedCall::kExit) census.AfterExit(request.pid, delivered, now);
+  if (call == NotifiedCall::kExit) census.AfterExit(delivered, now);
   if (who.pid != 0) outbox.Put({now, who.pid, source, who.comm});
   if (next_tick_ > now + kBusyTickNs) next_tick_ = now + kBusyTickNs;
 }
