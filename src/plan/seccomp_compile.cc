@@ -29,10 +29,6 @@ sock_filter Jump(unsigned code, std::uint32_t value, std::size_t if_true, std::s
                   static_cast<std::uint8_t>(if_false));
 }
 
-std::uint32_t ActionOf(int error) {
-  return error == 0 ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error);
-}
-
 // seccomp_data is little-endian on both architectures: the low half of an argument comes first.
 std::size_t OffsetOf(const ArgumentTest& test) {
   return offsetof(seccomp_data, args) + 8 * test.argument + (test.half == ArgumentTest::Half::kHigh ? 4 : 0);
@@ -120,6 +116,11 @@ void AppendTree(Program& program, std::span<const Range> ranges) {
 }
 
 }  // namespace
+
+std::uint32_t ActionOf(int error) {
+  if (error == kNotify) return SECCOMP_RET_USER_NOTIF;
+  return error == 0 ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error);
+}
 
 std::string CompileFilter(const FilterPolicy& policy) {
   Program program = {Load(offsetof(seccomp_data, arch)), Jump(BPF_JEQ, kArchitecture, 1, 0),

@@ -11,6 +11,9 @@
 
 namespace plan {
 
+// SECCOMP_RET_… of an error as the tables have it: 0, an errno or kNotify.
+std::uint32_t ActionOf(int error);
+
 // What the filter returns for one call number.
 struct FilterRule {
   std::uint32_t action = 0;                    // SECCOMP_RET_… when no clause holds

@@ -4,14 +4,28 @@
 #include <linux/seccomp.h>
 #include <sys/syscall.h>
 
+#include <deque>
+
 #include "plan/seccomp_compile.h"
 #include "plan/seccomp_table.h"
 
 namespace plan {
 namespace {
 
-std::uint32_t ActionOf(int error) {
-  return error == 0 ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error);
+// Clauses made of two tables; the rules hold views of them.
+using ClauseStore = std::deque<std::vector<ArgumentClause>>;
+
+void Notify(const NotifiedCall& notified, FilterRule& rule, ClauseStore& store) {
+  if (notified.clauses.empty() && rule.clauses.empty()) {
+    rule.action = ActionOf(kNotify);
+    return;
+  }
+  const bool refuse = notified.answer == NotifiedCall::Answer::kRefuse;
+  const auto first = refuse ? notified.clauses : rule.clauses, second = refuse ? rule.clauses : notified.clauses;
+  std::vector<ArgumentClause>& joined = store.emplace_back(first.begin(), first.end());
+  joined.insert(joined.end(), second.begin(), second.end());
+  rule.clauses = joined;
+  if (notified.clauses.empty()) rule.action = ActionOf(kNotify);
 }
 
 FilterPolicy WorkloadPolicy() {
@@ -43,9 +57,16 @@ FilterPolicy GuardPolicy() {
 
 }  // namespace
 
-std::string WorkloadFilter() {
-  static const std::string filter = CompileFilter(WorkloadPolicy());
-  return filter;
+std::string WorkloadFilter(const NotifyPlan& notify) {
+  static const FilterPolicy silent = WorkloadPolicy();
+  static const std::string filter = CompileFilter(silent);
+  if (notify.sources == 0) return filter;
+  FilterPolicy policy = silent;
+  ClauseStore store;
+  for (const NotifiedCall& call : NotifiedCalls(notify)) {
+    Notify(call, policy.rules[static_cast<std::uint32_t>(call.call.number)], store);
+  }
+  return CompileFilter(policy);
 }
 
 std::string GuardFilter() {

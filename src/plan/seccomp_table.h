@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace plan {
 
@@ -40,10 +41,13 @@ struct ArgumentTest {
   Half half = Half::kLow;
 };
 
+// In place of an error: the call waits until the cell's witness was told of it (SECCOMP_RET_USER_NOTIF).
+inline constexpr int kNotify = -1;
+
 // The first clause whose tests all hold decides.
 struct ArgumentClause {
   std::span<const ArgumentTest> tests;
-  int error;                 // 0 = allowed
+  int error;                 // 0 = allowed; kNotify
 };
 
 // A call that depends on its arguments.
@@ -59,10 +63,37 @@ std::span<const SyscallGroup> AllowedGroups();
 std::span<const SyscallRefusal> RefusedCalls();
 std::span<const ConditionalSyscall> ConditionalCalls();
 
+// What the witness in a cell has to be told of, for the sources that its document declares.
+struct NotifyPlan {
+  std::uint32_t sources = 0;  // wire::SourceBit of each; 0: no witness, nothing is notified
+  bool full = false;          // every clone, not only those of threads
+  bool operator==(const NotifyPlan&) const = default;
+};
+
+// A call of which the witness is told instead of being allowed, or refused, at once.
+struct NotifiedCall {
+  enum class Answer : std::uint8_t {
+    kContinue,               // the filter allows it
+    kRefuse,                 // the filter refuses it with EPERM, and so would the kernel: the cell has no capability
+  };
+  SyscallName call;
+  std::string_view when;     // which of them; empty: all
+  Answer answer;
+  std::span<const ArgumentClause> clauses;  // kNotify; empty: all. Of kContinue they come behind those of the table, of
+                                            // kRefuse before them
+};
+std::vector<NotifiedCall> NotifiedCalls(const NotifyPlan& notify);
+// Their names for a human and for the evidence, in the order of their numbers: "clone of a thread", "connect".
+std::vector<std::string> NotifiedNames(const NotifyPlan& notify);
+
 // Raw struct sock_filter[] (seccomp(2)) for the machine this was built for. Foreign architectures and x32 numbers kill.
-std::string WorkloadFilter();
+// Whether a call is allowed does not depend on `notify`: what is notified is let through, or refused by the kernel itself.
+std::string WorkloadFilter(const NotifyPlan& notify = {});
 // For init and reaper: the few calls of their loops; anything else kills, and with them the cell.
 std::string GuardFilter();
+// For the witness, from before the workload's first instruction on: it can receive and answer, look into its own procfs
+// and write to its channel; anything else kills it, and with it the cell.
+std::string AgentFilter();
 
 // What the filter does with call `number`, for a human.
 struct SyscallExplanation {
