@@ -52,6 +52,7 @@ void RunReaper(const wire::InitRecord& record) {
 
   for (int fd = 0; fd <= 2; ++fd) Sys(SYS_close, fd);
   Sys(SYS_close, wire::kBarrierFd);
+  if (record.agent) Sys(SYS_close, wire::kHandoverFd);
   const long result = InstallFilter(record.guard_filter);
   if (result < 0) FailStart(wire::StartPhase::kInit, result);
   pollfd watched[] = {{wire::kControlFd, POLLIN, 0}, {static_cast<int>(signals), POLLIN, 0}};

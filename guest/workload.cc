@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/filter.h>
 #include <linux/prctl.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -12,6 +14,7 @@
 
 #include "init.h"
 #include "kernel.h"
+#include "wire/agent_config.h"
 
 namespace guest {
 namespace {
@@ -78,6 +81,55 @@ void EnterDirectory(const wire::InitRecord& record) {
   static char name[4096];
   Must(StartPhase::kWorkdir, Sys(SYS_getcwd, name, sizeof name));
   if (name[0] != '/') FailStart(StartPhase::kWorkdir, -EXDEV);
+}
+
+// The filter with its listener. Where the kernel can, a call that was taken by the witness is broken off by a deadly
+// signal only, so that none is told twice.
+long InstallNotifyingFilter(wire::Bytes filter) {
+  constexpr unsigned kWaitKillable = 1u << 5;  // SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+  const sock_fprog program = {static_cast<unsigned short>(filter.size / sizeof(sock_filter)),
+                              reinterpret_cast<sock_filter*>(const_cast<uint8_t*>(filter.data))};
+  const long listener =
+      Sys(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER | kWaitKillable, &program);
+  if (listener != -EINVAL) return listener;
+  return Sys(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+}
+
+long Pass(int channel, int fd) {
+  uint8_t byte = 0;
+  iovec part = {&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
+  msghdr message = {};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof fd);
+  *reinterpret_cast<int*>(CMSG_DATA(header)) = fd;
+  return Sys(SYS_sendmsg, channel, &message, MSG_NOSIGNAL);
+}
+
+// Installs the filter and waits until the witness answers for it: from then on nothing that is notified goes untold.
+void InstallWatchedFilter(const wire::InitRecord& record) {
+  const long listener = InstallNotifyingFilter(record.filter);
+  Must(StartPhase::kFilter, listener);
+  wire::InitReport entered = {};
+  entered.kind = wire::ReportKind::kEntered;
+  entered.phase = StartPhase::kAgent;
+  Report(entered);
+  Must(StartPhase::kAgent, Pass(wire::kHandoverFd, static_cast<int>(listener)));
+  Sys(SYS_close, listener);
+  uint8_t answer = 0;
+  long count;
+  do {
+    count = Sys(SYS_recvfrom, wire::kHandoverFd, &answer, 1, 0, nullptr, nullptr);
+  } while (count == -EINTR);
+  if (count != 1) FailStart(StartPhase::kAgent, count < 0 ? count : -EPIPE);
+  if (answer != wire::kAgentArmed) FailStart(StartPhase::kAgent, -static_cast<long>(answer));
+  Sys(SYS_close, wire::kHandoverFd);
 }
 
 void AnnounceReady() {
@@ -186,7 +238,11 @@ void RunWorkload(const wire::InitRecord& record) {
   auto** environment = static_cast<const char**>(
       Allocate((record.environment_count + wire::kMaxBarrierTexts + 1) * sizeof(char*)));
   wire::ListTexts(record.arguments, record.argument_count, arguments);
-  Must(StartPhase::kFilter, InstallFilter(record.filter));
+  if (record.agent) {
+    InstallWatchedFilter(record);
+  } else {
+    Must(StartPhase::kFilter, InstallFilter(record.filter));
+  }
   AnnounceReady();
   AwaitBarrier(record, environment);
   if (record.argument_count == 0) Exit(125);  // nothing to run: nobody opens this barrier

@@ -123,7 +123,6 @@ long Lock(const wire::AgentConfig& config) {
 long Prepare(Agent* agent) {
   long result = LoadConfig(&agent->config);
   if (result >= 0) result = OpenProc(agent);
-  if (result >= 0) result = WatchPath(agent);
   return result;
 }
 
@@ -147,6 +146,7 @@ void Arm(Agent* agent) {
   long result = Prepare(agent);
   const long received = ReceiveListener(agent);
   if (result >= 0) result = received;
+  if (result >= 0) result = WatchPath(agent);  // the leader waits, so this is the cell's own root by now
   if (result >= 0) {
     Sys(SYS_ioctl, agent->listener, kSetFlags, kSyncWakeUp);  // before 6.6 there is none
     result = Lock(agent->config);

@@ -17,6 +17,7 @@ plan::Plan PlanFor(std::vector<std::string> argv);
 
 struct Outcome {
   std::string out, err;
+  std::string frames;              // with a witness: everything it wrote to its channel
   std::vector<CellEvent> events;
   bool Has(CellEventKind kind) const;
   WorkloadEnd End() const;         // of kWorkloadEnded; exit_code -2 without one
@@ -37,6 +38,9 @@ LaunchOptions OptionsFor(const plan::Plan& plan, Streams streams);
 
 // Runs the cell and collects everything. A failed launch comes back as the error.
 base::Result<Outcome> RunCell(const plan::Plan& plan, RunOptions options = {});
+
+// `plan` with a witness that tells of `sources` (bits of wire::SourceBit).
+plan::Plan Watched(plan::Plan plan, std::uint32_t sources, bool full = false);
 
 // RunCell of `sh -c script`; an outcome without events, and a failed expectation, when the launch fails.
 Outcome RunShell(const std::string& script, RunOptions options = {});

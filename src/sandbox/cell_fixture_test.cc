@@ -17,6 +17,7 @@
 #include "plan/seccomp_table.h"
 #include "sys/file.h"
 #include "sys/poll.h"
+#include "sys/socket.h"
 
 namespace sandbox::testing {
 namespace {
@@ -84,6 +85,12 @@ plan::Plan PlanFor(std::vector<std::string> argv) {
   return plan;
 }
 
+plan::Plan Watched(plan::Plan plan, std::uint32_t sources, bool full) {
+  plan.telemetry = plan::TelemetryPlan{.declared = {"declared"}, .sources = sources, .full = full};
+  plan.seccomp = plan::WorkloadFilter(plan::Notified(plan));
+  return plan;
+}
+
 bool Outcome::Has(CellEventKind kind) const {
   for (const CellEvent& event : events) {
     if (event.kind == kind) return true;
@@ -131,7 +138,11 @@ base::Result<Outcome> RunCell(const plan::Plan& plan, RunOptions options) {
   }
   LaunchOptions launch = OptionsFor(plan, std::move(streams));
   launch.ttl_deadline = options.ttl_deadline;
+  base::UniqueFd frames, channel;
+  if (plan.telemetry) std::tie(frames, channel) = TRY(sys::SocketPair(SOCK_STREAM));
+  launch.agent_channel = channel.get();
   Cell cell = TRY(Cell::Launch(std::move(launch)));
+  channel.Reset();
   if (plan.terminal) out = cell.TakeTerminal();
   if (options.at_barrier) options.at_barrier(cell);
   const std::vector<std::string_view> secrets(options.secrets.begin(), options.secrets.end());
@@ -140,12 +151,14 @@ base::Result<Outcome> RunCell(const plan::Plan& plan, RunOptions options) {
 
   Outcome outcome;
   const auto end = base::SystemClock().Boot() + options.limit;
-  for (bool gone = false; !gone || out || err;) {
+  for (bool gone = false; !gone || out || err || frames;) {
     if (base::SystemClock().Boot() > end) return base::Fail(base::ErrorKind::kDeadline, "the cell did not end in time");
-    pollfd fds[] = {{cell.event_fd(), POLLIN, 0}, {out.get(), POLLIN, 0}, {err.get(), POLLIN, 0}};
+    pollfd fds[] = {{cell.event_fd(), POLLIN, 0}, {out.get(), POLLIN, 0}, {err.get(), POLLIN, 0},
+                    {frames.get(), POLLIN, 0}};
     TRY(sys::Poll(fds, std::chrono::milliseconds(200)));
     if (fds[1].revents != 0) Drain(out, outcome.out);
     if (fds[2].revents != 0) Drain(err, outcome.err);
+    if (fds[3].revents != 0) Drain(frames, outcome.frames);
     while (const auto event = TRY(cell.ReadEvent())) {
       outcome.events.push_back(*event);
       gone = gone || event->kind == CellEventKind::kGone;

@@ -9,6 +9,9 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <charconv>
+
+#include "sandbox/kernel_text.h"
 #include "sys/file.h"
 #include "sys/process.h"
 #include "sys/socket.h"
@@ -20,6 +23,25 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kDestructorDeadline{10000};
 
+// The process of a pidfd, in our pid namespace. One that has ended has none.
+base::Result<pid_t> PidOf(int pidfd) {
+  const std::string info = TRY(sys::ReadFile(AT_FDCWD, fmt::format("/proc/self/fdinfo/{}", pidfd), 4096));
+  const std::string_view text = StatusText(info).Find("Pid").value_or("");
+  pid_t pid = 0;
+  std::from_chars(text.data(), text.data() + text.size(), pid);
+  if (pid > 0) return pid;
+  return base::Fail(base::ErrorKind::kInternal, "the cell's witness is gone");
+}
+
+CellEvent OfAgent(const wire::InitReport& report) {
+  CellEvent event{.kind = CellEventKind::kAgentFailed};
+  event.hung = report.kind == wire::ReportKind::kAgentHung;
+  if (event.hung) return event;
+  (report.code == CLD_EXITED ? event.end.exit_code : event.end.signal) = report.status;
+  event.end.filter_killed = report.code != CLD_EXITED && report.status == SIGSYS;
+  return event;
+}
+
 enum Tag : std::uint64_t { kOuter, kReport, kControl, kBarrier };
 
 }  // namespace
@@ -30,6 +52,7 @@ base::Result<> Cell::State::Hold(pid_t leader_now) {
   // Through the leader: of all processes of the cell only it can be looked into, until it execs.
   root = TRY(sys::OpenAt(AT_FDCWD, fmt::format("/proc/{}/root", leader_now), O_PATH | O_DIRECTORY));
   mounts = TRY(sys::OpenAt(AT_FDCWD, fmt::format("/proc/{}/ns/mnt", leader_now), O_RDONLY));
+  if (agent) agent_pid = TRY(PidOf(agent.get()));
   TRY(sys::SetPassCredentials(channels.control.get(), false));
   events = TRY(sys::Epoll::Create());
   TRY(events->Add(outer.get(), EPOLLIN, kOuter));
@@ -99,8 +122,12 @@ base::Result<std::optional<CellEvent>> Cell::State::ReadReport() {
     Forget(channels.report);
     return std::nullopt;
   }
-  if (report.kind != wire::ReportKind::kTtlExpired) return std::nullopt;
-  return CellEvent{.kind = CellEventKind::kTtlExpired};
+  switch (report.kind) {
+    case wire::ReportKind::kTtlExpired: return CellEvent{.kind = CellEventKind::kTtlExpired};
+    case wire::ReportKind::kAgentFailed:
+    case wire::ReportKind::kAgentHung: return OfAgent(report);
+    default: return std::nullopt;
+  }
 }
 
 bool Cell::State::End(milliseconds deadline) {
@@ -141,6 +168,7 @@ Cell::~Cell() = default;
 pid_t Cell::outer_pid() const { return state_->outer_pid; }
 pid_t Cell::workload_pid() const { return state_->leader_pid; }
 pid_t Cell::agent_pid() const { return state_->agent_pid; }
+int Cell::agent_pidfd() const { return state_->agent.get(); }
 int Cell::workload_pidfd() const { return state_->leader.get(); }
 base::UniqueFd Cell::TakeTerminal() { return std::move(state_->terminal); }
 base::UniqueFd Cell::TakeDenials() { return std::move(state_->denials); }

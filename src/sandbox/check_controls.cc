@@ -29,6 +29,18 @@ class Findings {
   std::string text_;
 };
 
+constexpr int kAgentOuterPid = 2;
+
+void CheckAgent(const AgentControls& agent, Findings& findings) {
+  if ((agent.cap_inh | agent.cap_prm | agent.cap_eff | agent.cap_bnd | agent.cap_amb) != 0) {
+    findings.Add("the witness holds capabilities");
+  }
+  if (!agent.no_new_privs) findings.Add("no_new_privs is not set for the witness");
+  if (agent.seccomp_mode != 2 || agent.seccomp_filters < 1) findings.Add("the witness has no system-call filter");
+  if (agent.dumpable) findings.Add("the witness is dumpable");
+  if (agent.outer_pid != kAgentOuterPid) findings.Add("the witness is process {} of the cell", agent.outer_pid);
+}
+
 void CheckPrivileges(const EffectiveControls& controls, const plan::Plan& plan, Findings& findings) {
   for (const char* kind : {"cgroup", "ipc", "mnt", "net", "pid", "user", "uts"}) {
     if (!controls.namespaces.contains(kind)) findings.Add("the {} namespace was not read", kind);
@@ -47,6 +59,9 @@ void CheckPrivileges(const EffectiveControls& controls, const plan::Plan& plan, 
   if (controls.filter_sha256 != crypto::Hex(crypto::Sha256Of(plan.seccomp))) {
     findings.Add("the system-call filter in force is another one ({})", controls.filter_sha256);
   }
+  if (controls.agent) CheckAgent(*controls.agent, findings);
+  if (plan.telemetry && !controls.agent) findings.Add("the witness was not read");
+  if (!plan.telemetry && controls.agent) findings.Add("there is a witness that nobody planned");
 }
 
 // One id inside, one outside, and that one not root's.

@@ -141,21 +141,22 @@ void DropPrivileges(const ChildContext& context) {
 
 namespace {
 
-// A descriptor and the number at which cellos-init expects it.
-struct Slot {
-  int fd, number;
-};
-
-// Puts the descriptors at their numbers and becomes cellos-init. First above all numbers in question, then down, so
-// that none is overwritten before it was moved.
 [[noreturn]] void BecomeInit(const ChildContext& context, std::span<const Slot> slots, const char* life) {
   Enter(context, StartPhase::kInit);
+  const char* const arguments[] = {"cellos-init", life, nullptr};
+  Become(context, context.init_image, slots, arguments);
+}
+
+}  // namespace
+
+// First above all numbers in question, then down, so that none is overwritten before it was moved.
+void Become(const ChildContext& context, int program, std::span<const Slot> slots, const char* const* arguments) {
   constexpr int kAbove = 32, kMaxSlots = 8;
   int moved[kMaxSlots];
   const auto lift = [&](int fd) {
     return static_cast<int>(Must(context, sys::Raw("fcntl", SYS_fcntl, fd, F_DUPFD_CLOEXEC, kAbove), "descriptors"));
   };
-  const int image = lift(context.init_image);
+  const int image = lift(program);
   ChildContext reporting = context;
   reporting.report = lift(context.report);
   for (std::size_t i = 0; i < slots.size(); ++i) moved[i] = lift(slots[i].fd);
@@ -164,22 +165,29 @@ struct Slot {
     Must(reporting, sys::Raw("dup3", SYS_dup3, moved[i], slots[i].number, 0), "descriptors");
   }
   Must(reporting, sys::Raw("close_range", SYS_close_range, kAbove, ~0u, CLOSE_RANGE_CLOEXEC), "descriptors");
-  const char* const arguments[] = {"cellos-init", life, nullptr};
   const char* const environment[] = {nullptr};
   const long result =
       sys::Raw("execveat", SYS_execveat, image, "", arguments, environment, AT_EMPTY_PATH);
-  Fail(reporting, result, "cellos-init");
+  Fail(reporting, result, arguments[0]);
 }
 
-[[noreturn]] void BecomeReaper(const ChildContext& context, int root, int terminal) {
+namespace {
+
+// Without a witness the last `count` slots are none.
+std::span<const Slot> WithAgent(std::span<const Slot> slots, std::size_t count, const Agent& agent) {
+  return agent.process >= 0 ? slots : slots.first(slots.size() - count);
+}
+
+[[noreturn]] void BecomeReaper(const ChildContext& context, int root, int terminal, const Agent& agent) {
   MountProc(context, root);
   EnterRoot(context, root);
   DropPrivileges(context);
   const bool streams = terminal < 0;
   const Slot slots[] = {{streams ? context.in : terminal, 0},  {streams ? context.out : terminal, 1},
                         {streams ? context.err : terminal, 2}, {context.record, wire::kRecordFd},
-                        {context.reaper_control, wire::kControlFd}, {context.barrier, wire::kBarrierFd}};
-  BecomeInit(context, slots, "reaper");
+                        {context.reaper_control, wire::kControlFd}, {context.barrier, wire::kBarrierFd},
+                        {agent.handover, wire::kHandoverFd}};
+  BecomeInit(context, WithAgent(slots, 1, agent), "reaper");
 }
 
 }  // namespace
@@ -199,6 +207,7 @@ void RunChild(const ChildContext& context) {
   SetHostname(context);
   const int terminal = context.plan->terminal ? OpenTerminal(context, root) : -1;
   LockPrivileges(context);
+  const Agent agent = context.plan->telemetry ? StartAgent(context) : Agent{};
 
   Enter(context, wire::StartPhase::kReaper);
   int reaper = -1;
@@ -207,15 +216,19 @@ void RunChild(const ChildContext& context) {
   arguments.pidfd = reinterpret_cast<std::uint64_t>(&reaper);
   arguments.exit_signal = SIGCHLD;
   const long pid = Must(context, sys::Raw("clone3", SYS_clone3, &arguments, sizeof arguments), "clone3");
-  if (pid == 0) BecomeReaper(context, root, terminal);
+  if (pid == 0) BecomeReaper(context, root, terminal, agent);
 
   // The phase word is the reaper's from here on; the rest of this path can't block.
   std::atomic<std::uint32_t> own_phase{static_cast<std::uint32_t>(wire::StartPhase::kCredentials)};
   ChildContext outer = context;
   outer.phase = &own_phase;
   DropPrivileges(outer);
-  const Slot slots[] = {{outer.record, wire::kRecordFd}, {outer.report, wire::kControlFd}, {reaper, wire::kReaperFd}};
-  BecomeInit(outer, slots, "outer");
+  const Slot slots[] = {{outer.record, wire::kRecordFd},
+                        {outer.report, wire::kControlFd},
+                        {reaper, wire::kReaperFd},
+                        {agent.process, wire::kAgentPidFd},
+                        {outer.agent_page, wire::kWatchPageFd}};
+  BecomeInit(outer, WithAgent(slots, 2, agent), "outer");
 }
 
 }  // namespace sandbox

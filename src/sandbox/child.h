@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cloned child: from clone to the two execs of cellos-init. Child side throughout: no allocation, no lock, no logger;
+// The cloned child: from clone to the execs of cellos-init, two, and cellos-telemetry. Child side throughout: no allocation, no lock, no logger;
 // every failure goes to the parent as (phase, errno, object).
 #pragma once
 
@@ -26,6 +26,8 @@ struct ChildContext {
   int init_image = -1;
   int gate = -1;                  // the other end of the gate's kGateCellFd; -1 without a gate
   int null = -1;                  // /dev/null, for in-cell descriptors that don't exist; with a gate only
+  // The witness; all -1 without one.
+  int agent_image = -1, agent_config = -1, agent_page = -1, agent_channel = -1;
   int in = -1, out = -1, err = -1;  // the workload's streams; -1 with a terminal
   // One per HostFacts::grants: the mount that the parent cloned and id-mapped, or -1: the child opens the path itself.
   std::span<const int> grant_trees;
@@ -68,6 +70,19 @@ int ListenForSecrets(const ChildContext& context);
 // `lo`, addresses, routes and rules of the plan; the listeners for the gate and the netfilter sockets for the parent.
 // `secrets` goes to the gate too.
 void SetUpNetwork(const ChildContext& context, int secrets);
+// The witness of the plan, and what is left of it here: its pidfd, and the leader's end of the handover.
+struct Agent {
+  int process = -1, handover = -1;
+};
+Agent StartAgent(const ChildContext& context);
+
+// A descriptor and the number at which the cell's own program expects it.
+struct Slot {
+  int fd, number;
+};
+// Puts the descriptors at their numbers, closes all others and becomes the program of `image`.
+[[noreturn]] void Become(const ChildContext& context, int image, std::span<const Slot> slots, const char* const* arguments);
+
 // Settings of the cell's network namespace, in procfs `proc`.
 void TuneNetwork(const ChildContext& context, int proc);
 // The cell's devpts: passes the master to the parent, gives the slave.

@@ -28,7 +28,8 @@ void CapabilitySet(json::Writer& out, std::string_view name, std::uint64_t bits)
   out.EndArray();
 }
 
-void Capabilities(json::Writer& out, const EffectiveControls& controls) {
+template <class Controls>
+void Capabilities(json::Writer& out, const Controls& controls) {
   out.Key("capabilities").BeginObject();
   CapabilitySet(out, "ambient", controls.cap_amb);
   CapabilitySet(out, "bounding", controls.cap_bnd);
@@ -36,6 +37,14 @@ void Capabilities(json::Writer& out, const EffectiveControls& controls) {
   CapabilitySet(out, "inheritable", controls.cap_inh);
   CapabilitySet(out, "permitted", controls.cap_prm);
   out.EndObject();
+}
+
+void Agent(json::Writer& out, const AgentControls& agent) {
+  out.Key("agent").BeginObject();
+  Capabilities(out, agent);
+  out.Key("dumpable").Bool(agent.dumpable).Key("noNewPrivs").Bool(agent.no_new_privs);
+  out.Key("outerPid").Int(agent.outer_pid).Key("seccomp").BeginObject();
+  out.Key("filters").Int(agent.seccomp_filters).Key("mode").Int(agent.seccomp_mode).EndObject().EndObject();
 }
 
 void Namespaces(json::Writer& out, const EffectiveControls& controls) {
@@ -88,6 +97,7 @@ std::string EffectiveControls::ToJson(const std::string& cell_id, const std::str
   text.reserve(8 * 1024);
   json::Writer out(text);
   out.BeginObject();
+  if (agent) Agent(out, *agent);
   Capabilities(out, *this);
   out.Key("cellId").String(cell_id).Key("cgroup").BeginObject();
   for (const auto& [file, value] : cgroup) out.Key(file).String(value);
@@ -114,7 +124,13 @@ std::string EffectiveControls::ToJson(const std::string& cell_id, const std::str
   }
   out.EndObject().Key("runId").String(run_id).Key("seccomp").BeginObject();
   out.Key("filterSha256").String(filter_sha256).Key("filters").Int(seccomp_filters);
-  out.Key("mode").Int(seccomp_mode).Key("readBack").Bool(filter_read_back);
+  out.Key("mode").Int(seccomp_mode);
+  if (!notified.empty()) {
+    out.Key("notified").BeginArray();
+    for (const std::string& name : notified) out.String(name);
+    out.EndArray();
+  }
+  out.Key("readBack").Bool(filter_read_back);
   if (!why_not_read_back.empty()) out.Key("whyNotReadBack").String(why_not_read_back);
   out.EndObject().Key("supplementaryGroups").Int(supplementary_groups);
   if (truncated) out.Key("truncated").Bool(true);

@@ -37,8 +37,16 @@ base::Result<> ReadNamespaces(int process, EffectiveControls& controls) {
   return {};
 }
 
-// A member the kernel didn't show keeps the value that fails every check.
-void ReadStatus(const StatusText& status, EffectiveControls& controls) {
+int NumberOf(const StatusText& status, std::string_view key) {
+  int value = 0;
+  const auto text = status.Find(key);
+  if (text) std::from_chars(text->data(), text->data() + text->size(), value);
+  return value;
+}
+
+// Of the workload or the witness. A member the kernel didn't show keeps the value that fails every check.
+template <class Controls>
+void ReadPrivileges(const StatusText& status, Controls& controls) {
   const auto hex = [&status](std::string_view key, std::uint64_t& out) {
     const auto text = status.Find(key);
     std::uint64_t value = 0;
@@ -50,14 +58,12 @@ void ReadStatus(const StatusText& status, EffectiveControls& controls) {
   hex("CapBnd", controls.cap_bnd);
   hex("CapAmb", controls.cap_amb);
   controls.no_new_privs = status.Find("NoNewPrivs") == "1";
-  const auto number = [&status](std::string_view key) {
-    int value = 0;
-    const auto text = status.Find(key);
-    if (text) std::from_chars(text->data(), text->data() + text->size(), value);
-    return value;
-  };
-  controls.seccomp_mode = number("Seccomp");
-  controls.seccomp_filters = number("Seccomp_filters");
+  controls.seccomp_mode = NumberOf(status, "Seccomp");
+  controls.seccomp_filters = NumberOf(status, "Seccomp_filters");
+}
+
+void ReadStatus(const StatusText& status, EffectiveControls& controls) {
+  ReadPrivileges(status, controls);
   controls.supplementary_groups = CountWords(status.Find("Groups").value_or(""));
 }
 
@@ -92,6 +98,7 @@ void ReadFilter(pid_t workload, const plan::Plan& plan, EffectiveControls& contr
   controls.filter_read_back = filter.has_value();
   controls.filter_sha256 = crypto::Hex(crypto::Sha256Of(std::string_view(filter ? *filter : plan.seccomp)));
   if (!filter) controls.why_not_read_back = filter.error().message;
+  controls.notified = plan::NotifiedNames(plan::Notified(plan));
 }
 
 std::vector<std::string> EnvironmentNames(const plan::Plan& plan) {
@@ -133,6 +140,22 @@ base::Result<EffectiveControls> ReadEffectiveControls(pid_t workload, int worklo
   controls.environment_names = EnvironmentNames(plan);
   controls.cgroup = std::move(cgroup);
   controls.not_enforced = plan.not_enforced;
+  return controls;
+}
+
+base::Result<AgentControls> ReadAgentControls(pid_t agent, int pidfd) {
+  AgentControls controls;
+  const base::UniqueFd process = TRY(sys::OpenAt(AT_FDCWD, fmt::format("/proc/{}", agent), O_PATH | O_DIRECTORY));
+  TRY_WITH("the witness ended before the workload was started", sys::PidfdSendSignal(pidfd, 0));
+  const std::string text = TRY(ReadProc(process.get(), "status"));
+  const StatusText status(text);
+  ReadPrivileges(status, controls);
+  const std::string_view pids = status.Find("NSpid").value_or("");
+  const std::string_view inner = pids.substr(pids.find_last_of(" \t") + 1);
+  std::from_chars(inner.data(), inner.data() + inner.size(), controls.outer_pid);
+  // Files of a process that is not dumpable belong to root, and the witness is never that.
+  const struct stat file = TRY(sys::StatAt(process.get(), "status"));
+  controls.dumpable = static_cast<int>(file.st_uid) == NumberOf(status, "Uid");
   return controls;
 }
 

@@ -15,6 +15,16 @@
 
 namespace sandbox {
 
+// How the witness is locked, as its /proc files tell anyone. A member the kernel didn't show keeps the value that fails
+// every check.
+struct AgentControls {
+  std::uint64_t cap_inh = ~0ull, cap_prm = ~0ull, cap_eff = ~0ull, cap_bnd = ~0ull, cap_amb = ~0ull;
+  bool no_new_privs = false;
+  int seccomp_mode = 0, seccomp_filters = 0;
+  bool dumpable = true;
+  int outer_pid = 0;                                   // in the cell's outer pid namespace
+};
+
 struct EffectiveControls {
   struct MountRow {
     std::string target, flags, fs_type;
@@ -29,6 +39,8 @@ struct EffectiveControls {
   std::string filter_sha256;                           // hex, of the bytes read back, else of those installed
   bool filter_read_back = false;
   std::string why_not_read_back;                       // when it is false
+  std::vector<std::string> notified;                   // calls of which that filter tells the witness
+  std::optional<AgentControls> agent;                  // with a witness
   std::string uid_map, gid_map;
   int supplementary_groups = 0;
   std::vector<MountRow> mounts;
@@ -51,6 +63,9 @@ struct EffectiveControls {
 // Reads everything of process `workload` from the kernel. `cgroup` was read by the cgroup room.
 base::Result<EffectiveControls> ReadEffectiveControls(pid_t workload, int workload_pidfd, const plan::Plan& plan,
                                                       std::map<std::string, std::string> cgroup);
+
+// Reads how the witness is locked; `pidfd` is its own.
+base::Result<AgentControls> ReadAgentControls(pid_t agent, int pidfd);
 
 // Compares what is in force with what was planned: kUnavailable naming every control below what was asked.
 base::Result<> CheckAgainstPlan(const EffectiveControls& controls, const plan::Plan& plan);

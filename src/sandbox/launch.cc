@@ -72,9 +72,9 @@ class PhaseWord {
 
 // What lives from Launch's first line to the clone; the parent's copies of the child's ends go with it.
 struct Prepared {
-  base::UniqueFd report, control, barrier, record, null;
+  base::UniqueFd report, control, barrier, record, null, agent_config, agent_page;
   std::vector<base::UniqueFd> grants;
-  int image = -1;
+  int image = -1, agent_image = -1;
   std::vector<int> grant_numbers, keep;
 
   void Keep(int fd) {
@@ -97,6 +97,11 @@ base::Result<Prepared> Prepare(LaunchOptions& options, Channels& channels) {
   if (plan.network) prepared.null = TRY(sys::OpenAt(AT_FDCWD, "/dev/null", O_RDWR | O_NOCTTY));
   prepared.image = TRY(InitImage());
   prepared.record = TRY(MakeRecord(plan, options.ttl_deadline));
+  if (plan.telemetry) {
+    prepared.agent_image = TRY(AgentImage());
+    prepared.agent_config = TRY(MakeAgentConfig(*plan.telemetry));
+    prepared.agent_page = TRY(MakeAgentPage());
+  }
   std::tie(channels.report, prepared.report) = TRY(sys::SocketPair(SOCK_SEQPACKET));
   std::tie(channels.control, prepared.control) = TRY(sys::SocketPair(SOCK_SEQPACKET));
   std::tie(channels.barrier, prepared.barrier) = TRY(sys::SocketPair(SOCK_STREAM));
@@ -111,7 +116,9 @@ base::Result<Prepared> Prepare(LaunchOptions& options, Channels& channels) {
     prepared.Keep(tree.get());
   }
   for (const int fd : {prepared.report.get(), prepared.control.get(), prepared.barrier.get(), prepared.record.get(),
-                       prepared.image, options.gate_channel, prepared.null.get(), options.streams.in.get(), options.streams.out.get(), options.streams.err.get()}) {
+                       prepared.image, prepared.agent_image, prepared.agent_config.get(), prepared.agent_page.get(),
+                       options.agent_channel, options.gate_channel, prepared.null.get(), options.streams.in.get(),
+                       options.streams.out.get(), options.streams.err.get()}) {
     prepared.Keep(fd);
   }
   std::ranges::sort(prepared.keep);
@@ -128,6 +135,10 @@ ChildContext MakeContext(const LaunchOptions& options, const Prepared& prepared,
   context.barrier = prepared.barrier.get();
   context.record = prepared.record.get();
   context.init_image = prepared.image;
+  context.agent_image = prepared.agent_image;
+  context.agent_config = prepared.agent_config.get();
+  context.agent_page = prepared.agent_page.get();
+  context.agent_channel = options.agent_channel;
   context.gate = options.gate_channel;
   context.null = prepared.null.get();
   context.in = options.streams.in.get();
@@ -150,12 +161,25 @@ base::Error StartError(const wire::InitReport& report) {
   return error;
 }
 
+// The witness ended, or gave no sign any more, before the workload could start.
+base::Error AgentError(const wire::InitReport& report) {
+  std::string how = "gave no sign any more";
+  if (report.kind == wire::ReportKind::kAgentFailed) {
+    how = report.code == CLD_EXITED ? fmt::format("exited with code {}", report.status)
+                                    : fmt::format("was killed by signal {}", report.status);
+  }
+  base::Error error{base::ErrorKind::kInternal, fmt::format("start of the cell: the witness {}", how)};
+  error.step = NameOf(StartPhase::kAgent);
+  return error;
+}
+
 // What the child passes to the parent.
 struct Passed {
   base::UniqueFd& terminal;
   base::UniqueFd& denials;
   base::UniqueFd& netfilter;
   base::UniqueFd& flow_log;
+  base::UniqueFd& agent;
 };
 
 // Waits until the workload's leader has announced itself on the control channel.
@@ -243,6 +267,11 @@ class StartWatch {
         passed.netfilter = std::move(received->fds[0]);
         passed.flow_log = std::move(received->fds[1]);
         return Heard{};
+      case wire::ReportKind::kAgent:
+        if (received->fds.size() == 1) passed.agent = std::move(received->fds[0]);
+        return Heard{};
+      case wire::ReportKind::kAgentFailed:
+      case wire::ReportKind::kAgentHung: return std::unexpected(AgentError(report));
       case wire::ReportKind::kEntered: phase_.Set(std::min(report.phase, StartPhase::kExec)); return Heard{};
       case wire::ReportKind::kReady:
         if (!received->credentials || received->credentials->pid <= 0) break;
@@ -290,6 +319,9 @@ base::Result<Cell> Cell::Launch(LaunchOptions options) {
   if (options.plan->network && options.gate_channel < 0) {
     return base::Fail(base::ErrorKind::kInternal, "start of the cell: its plan has a gate, and there is none");
   }
+  if (options.plan->telemetry && options.agent_channel < 0) {
+    return base::Fail(base::ErrorKind::kInternal, "start of the cell: its plan has a witness, and there is no channel for it");
+  }
   auto state = std::make_unique<State>();
   auto phase = TRY(PhaseWord::Create());
   bool hidden = false;
@@ -311,7 +343,7 @@ base::Result<Cell> Cell::Launch(LaunchOptions options) {
   auto go = LetChildGo(state->channels, state->outer_pid, options, hidden);
   if (!go) return std::unexpected(AtPhase(std::move(go).error(), StartPhase::kIds));
   StartWatch watch(state->channels, state->outer.get(), phase, options.phase_deadline);
-  auto leader = watch.AwaitReady({state->terminal, state->denials, state->netfilter, state->flow_log});
+  auto leader = watch.AwaitReady({state->terminal, state->denials, state->netfilter, state->flow_log, state->agent});
   if (!leader) return std::unexpected(AtPhase(std::move(leader).error(), phase.Read()));
   auto held = state->Hold(*leader);
   if (!held) return std::unexpected(AtPhase(std::move(held).error(), StartPhase::kBarrier));

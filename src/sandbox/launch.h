@@ -77,6 +77,7 @@ class Cell {
   pid_t workload_pid() const;  // the leader waiting at the barrier, in the supervisor's pid namespace
   int workload_pidfd() const;
   pid_t agent_pid() const;     // the witness, in the supervisor's pid namespace; 0 without
+  int agent_pidfd() const;     // -1 without
   // Master side of the cell's pty, once; empty without a terminal.
   base::UniqueFd TakeTerminal();
   // With plan->network, each once; else empty. The file is in the cell's own root, which has 1 MiB in all.

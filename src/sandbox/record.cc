@@ -2,7 +2,9 @@
 // The plan's part that cellos-init needs, encoded.
 #include "sandbox/record.h"
 
+#include "plan/seccomp_table.h"
 #include "sys/file.h"
+#include "wire/agent_config.h"
 #include "wire/init_record.h"
 
 namespace sandbox {
@@ -32,6 +34,7 @@ base::Result<base::UniqueFd> MakeRecord(const plan::Plan& plan, std::chrono::nan
   record.ttl_deadline_ns = static_cast<std::uint64_t>(ttl_deadline.count());
   record.oom_score_adj = plan.oom_score_adj;
   record.terminal = plan.terminal;
+  record.agent = plan.telemetry.has_value();
   record.argument_count = static_cast<std::uint32_t>(plan.argv.size());
   record.environment_count = static_cast<std::uint32_t>(plan.environment.size());
   if (plan.rlimits.size() > wire::kMaxInitRlimits) return base::Fail(base::ErrorKind::kLimit, "too many rlimits");
@@ -52,6 +55,33 @@ base::Result<base::UniqueFd> MakeRecord(const plan::Plan& plan, std::chrono::nan
   base::UniqueFd memory = TRY(sys::Memfd("cellos-record"));
   TRY(sys::WriteAll(memory.get(), bytes));
   TRY(sys::SealAll(memory.get()));
+  return memory;
+}
+
+base::Result<base::UniqueFd> MakeAgentConfig(const plan::TelemetryPlan& telemetry) {
+  const std::string filter = plan::AgentFilter();
+  std::string path;
+  if (!telemetry.watch_path.empty()) AppendText(path, telemetry.watch_path);
+  wire::AgentConfig config;
+  config.sources = telemetry.sources;
+  config.full = telemetry.full;
+  config.ours = true;
+  config.watch_path = View(path);
+  config.filter = View(filter);
+  std::string bytes(wire::EncodedSize(config), '\0');
+  if (wire::EncodeAgentConfig(config, reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size()) == 0) {
+    return base::Fail(base::ErrorKind::kInternal, "the plan's telemetry is malformed");
+  }
+  base::UniqueFd memory = TRY(sys::Memfd("cellos-witness"));
+  TRY(sys::WriteAll(memory.get(), bytes));
+  TRY(sys::SealAll(memory.get()));
+  return memory;
+}
+
+base::Result<base::UniqueFd> MakeAgentPage() {
+  base::UniqueFd memory = TRY(sys::Memfd("cellos-beat"));
+  TRY(sys::WriteAll(memory.get(), std::string(4096, '\0')));
+  TRY(sys::SealSize(memory.get()));
   return memory;
 }
 

@@ -130,6 +130,11 @@ base::Result<> SealAll(int memfd) {
   return Done(Raw("fcntl", SYS_fcntl, memfd, F_ADD_SEALS, seals), "fcntl F_ADD_SEALS");
 }
 
+base::Result<> SealSize(int memfd) {
+  const int seals = F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+  return Done(Raw("fcntl", SYS_fcntl, memfd, F_ADD_SEALS, seals), "fcntl F_ADD_SEALS");
+}
+
 base::Result<PipeEnds> Pipe(int flags) {
   int ends[2];
   const long result = Raw("pipe2", SYS_pipe2, ends, flags | O_CLOEXEC);

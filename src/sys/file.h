@@ -76,6 +76,8 @@ base::Result<bool> TryFlock(int fd, Lock lock);
 base::Result<base::UniqueFd> Memfd(CText name, unsigned extra_flags = 0);
 // Adds every seal: no write, grow, shrink, further seal.
 base::Result<> SealAll(int memfd);
+// Adds the seals that keep the size as it is, and allow no further ones; the content stays writable.
+base::Result<> SealSize(int memfd);
 
 struct PipeEnds {
   base::UniqueFd read, write;

@@ -5,7 +5,7 @@
 namespace wire {
 namespace {
 
-constexpr std::uint32_t kFlagTerminal = 1;
+constexpr std::uint32_t kFlagTerminal = 1, kFlagAgent = 2;
 constexpr std::size_t kHeaderBytes = 4 * 2 + 8 + 4 * 5;
 constexpr std::size_t kRlimitBytes = 4 + 8 + 8;
 
@@ -94,7 +94,7 @@ std::size_t EncodeInitRecord(const InitRecord& record, std::uint8_t* out, std::s
   writer.Natural(size, 4);
   writer.Natural(record.ttl_deadline_ns, 8);
   writer.Natural(static_cast<std::uint32_t>(record.oom_score_adj), 4);
-  writer.Natural(record.terminal ? kFlagTerminal : 0, 4);
+  writer.Natural((record.terminal ? kFlagTerminal : 0) | (record.agent ? kFlagAgent : 0), 4);
   writer.Natural(record.argument_count, 4);
   writer.Natural(record.environment_count, 4);
   writer.Natural(record.rlimit_count, 4);
@@ -121,8 +121,9 @@ InitRecordFault DecodeInitRecord(Bytes bytes, InitRecord* record) {
   record->ttl_deadline_ns = reader.Natural(8);
   record->oom_score_adj = static_cast<std::int32_t>(reader.Natural(4));
   const std::uint64_t flags = reader.Natural(4);
-  if ((flags & ~static_cast<std::uint64_t>(kFlagTerminal)) != 0) return InitRecordFault::kFlags;
-  record->terminal = flags == kFlagTerminal;
+  if ((flags & ~static_cast<std::uint64_t>(kFlagTerminal | kFlagAgent)) != 0) return InitRecordFault::kFlags;
+  record->terminal = (flags & kFlagTerminal) != 0;
+  record->agent = (flags & kFlagAgent) != 0;
   record->argument_count = static_cast<std::uint32_t>(reader.Natural(4));
   record->environment_count = static_cast<std::uint32_t>(reader.Natural(4));
   record->rlimit_count = static_cast<std::uint32_t>(reader.Natural(4));

@@ -34,6 +34,7 @@ struct InitRecord {
   std::uint64_t ttl_deadline_ns = 0;  // CLOCK_BOOTTIME; 0 = none
   std::int32_t oom_score_adj = 0;
   bool terminal = false;
+  bool agent = false;                 // a witness is there: it gets the listener of the workload's filter, and is watched
   std::uint32_t argument_count = 0;   // 0: nothing runs, the barrier stays shut
   std::uint32_t environment_count = 0;
   std::uint32_t rlimit_count = 0;

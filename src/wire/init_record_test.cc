@@ -20,6 +20,7 @@ struct Sample {
     record.ttl_deadline_ns = 0x1122334455667788;
     record.oom_score_adj = -500;
     record.terminal = true;
+    record.agent = true;
     record.argument_count = 3;
     record.environment_count = 2;
     record.rlimit_count = 2;
@@ -47,6 +48,7 @@ TEST(InitRecord, RoundTrips) {
   EXPECT_EQ(record.ttl_deadline_ns, 0x1122334455667788u);
   EXPECT_EQ(record.oom_score_adj, -500);
   EXPECT_TRUE(record.terminal);
+  EXPECT_TRUE(record.agent);
   EXPECT_EQ(record.rlimits[1].hard, ~0ull);
   const char* list[4];
   ListTexts(record.arguments, 3, list);

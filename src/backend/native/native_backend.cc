@@ -116,6 +116,7 @@ class NativeBackend final : public Backend {
     auto limits = TRY(leaf.ReadLimits());
     auto controls =
         TRY(sandbox::ReadEffectiveControls(cell.workload_pid(), cell.workload_pidfd(), plan, std::move(limits)));
+    if (plan.telemetry) controls.agent = TRY(sandbox::ReadAgentControls(cell.agent_pid(), cell.agent_pidfd()));
     if (plan.network && plan.network->network) {
       const net::TableReading table = TRY(net::ReadTable(cell.netfilter(), plan.network->table));
       controls.SetRules(plan.network->table, table.canonical, TRY(net::CanonicalRules(plan.network->nft_batch)));
