@@ -202,10 +202,11 @@ base::Result<> PlanLimits(const spec::CellDocument& document, const Settings& se
   TRY(PlanMemory(memory, asked, plan));
   TRY(PlanCpu(cpu.limit, asked, plan));
   const base::CgroupFacts& facts = plan.facts.cgroup;
+  const std::uint64_t own_processes = plan.telemetry ? kOwnProcessesWithAgent : kOwnProcesses;
   const std::uint64_t pids_max = asked.pids_max.value_or(spec::kDefaultPidsMax);
   if (Has(facts, "pids")) {
-    // On v1 init and reaper are born in the same leaf as the workload; on v2 they sit in `guard`.
-    const std::uint64_t own = facts.hierarchy == base::CgroupHierarchy::kV1 ? kOwnProcesses : 0;
+    // On v1 init, reaper and witness are born in the same leaf as the workload; on v2 they sit in `guard`.
+    const std::uint64_t own = facts.hierarchy == base::CgroupHierarchy::kV1 ? own_processes : 0;
     // More than the kernel has ids is written as what it means, since that is how it is read back.
     constexpr std::uint64_t kMostPids = 4'194'304;
     const std::uint64_t written = pids_max > kMostPids ? kMostPids : pids_max + own;
@@ -215,7 +216,7 @@ base::Result<> PlanLimits(const spec::CellDocument& document, const Settings& se
     plan.cgroup.hierarchy = facts.hierarchy;
     plan.cgroup.leaf_name = fmt::format("cellos_{}_{}", SafeName(plan.cell_id, 64), RunUnique(plan.run_id));
   }
-  plan.rlimits = PlanRlimits(pids_max, kOwnProcesses, plan.facts);
+  plan.rlimits = PlanRlimits(pids_max, own_processes, plan.facts);
   return {};
 }
 

@@ -179,6 +179,10 @@ void PlanWarnings(const std::vector<PlannedGrant>& grants, Plan& plan) {
 
 }  // namespace
 
+NotifyPlan Notified(const Plan& plan) {
+  return plan.telemetry ? NotifyPlan{plan.telemetry->sources, plan.telemetry->full} : NotifyPlan{};
+}
+
 base::FactsRequest FactsNeeded(const spec::CellDocument& document, const Settings& settings) {
   base::FactsRequest request;
   const spec::Authority& authority = document.spec.authority;
@@ -218,12 +222,13 @@ base::Result<Plan> MakePlan(const spec::CellDocument& document, const Settings& 
   PlanEnvironment(document, plan);
   PlanSecrets(document, settings, plan);
   PlanExports(document, plan);
+  if (document.spec.telemetry) plan.telemetry = TRY(MakeTelemetryPlan(*document.spec.telemetry, settings.telemetry));
   NetworkPlan network = TRY(MakeNetworkPlan(document, settings.network, facts));
   if (network.gate) plan.network = std::move(network);
   TRY(PlanWorkingDirectory(document, grants, plan));
   PlanMounts(document, grants, plan);
   TRY(NoteUnavailable(PlanLimits(document, settings, plan), plan));
-  plan.seccomp = WorkloadFilter();
+  plan.seccomp = WorkloadFilter(Notified(plan));
   plan.guard_seccomp = GuardFilter();
   plan.oom_score_adj = std::max(500, facts.oom_score_adj);
   const bool leaf = plan.cgroup.hierarchy != base::CgroupHierarchy::kNone;

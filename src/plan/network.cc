@@ -297,7 +297,8 @@ base::Result<NetworkPlan> MakeNetworkPlan(const spec::CellDocument& document, co
   NetworkPlan network;
   network.network = authority.dns_authority || (authority.egress_rules && !authority.egress_rules->empty());
   network.secret_socket = UsesSecretSocket(document.spec);
-  network.gate = network.network || network.secret_socket;
+  network.telemetry = document.spec.telemetry.has_value();
+  network.gate = network.network || network.secret_socket || network.telemetry;
   if (!network.gate) return network;
   network.limits = Limits(authority, settings);
   if (!network.network) {

@@ -12,6 +12,7 @@
 #include "base/host_facts.h"
 #include "base/result.h"
 #include "plan/network.h"
+#include "plan/seccomp_table.h"
 #include "plan/telemetry.h"
 #include "spec/cell_document.h"
 
@@ -150,6 +151,9 @@ struct Plan {
   // The steps for a human, one a line.
   std::string ToText() const;
 };
+
+// What the witness of this cell is told of by the workload's filter.
+NotifyPlan Notified(const Plan& plan);
 
 // What the machine has to be asked before this document can be planned. Pure.
 base::FactsRequest FactsNeeded(const spec::CellDocument& document, const Settings& settings);

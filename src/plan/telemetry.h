@@ -10,12 +10,12 @@
 
 #include "base/result.h"
 #include "spec/cell_document.h"
+#include "spec/telemetry_names.h"
 #include "wire/telemetry_frame.h"
 
 namespace plan {
 
-// Version of the agent that ships with this program; a document that asks for a later one is refused.
-inline constexpr std::string_view kAgentVersion = "1.0.0";
+using spec::kAgentVersion;
 
 struct TelemetrySettings {
   std::string watch_path;                       // CELLOS_TELEMETRY_INOTIFY_PATH
@@ -34,16 +34,11 @@ struct TelemetryPlan {
 inline constexpr std::uint32_t kDefaultFramesPerSecond = 200'000;
 inline constexpr std::uint32_t kDefaultBytesPerSecond = 64u << 20;
 
-// The source that an entry of telemetry.events names: the registry's own name (telemetry.md §1.3) or a known synonym of
-// published documents ("process.spawn", "net.connect.attempt"), case-insensitive, trimmed. kCount: none.
+// The source that an entry of telemetry.events names (spec::FindTelemetrySource). kCount: none.
 wire::ProbeSource DeclaredSource(std::string_view event);
 
 // kInvalid with the member at fault: an event that no source tells, an agent version later than kAgentVersion, a rate
 // limit of 0, fs.inotify_fired without a path to watch.
 base::Result<TelemetryPlan> MakeTelemetryPlan(const spec::Telemetry& telemetry, const TelemetrySettings& settings);
-
-// The agent's own system-call filter, and the workload's with what `telemetry` has notified instead of allowed or
-// refused: see WorkloadFilter.
-std::string AgentFilter();
 
 }  // namespace plan

@@ -6,7 +6,9 @@
 #include "crypto/sha256.h"
 #include "json/writer.h"
 #include "plan/plan.h"
+#include "plan/seccomp_table.h"
 #include "plan/words.h"
+#include "wire/agent_config.h"
 
 namespace plan {
 namespace {
@@ -132,9 +134,30 @@ void Steps(Writer& out, const Plan& plan) {
   out.BeginObject().Key("do").String("oomScoreAdj").Key("value").Int(plan.oom_score_adj).EndObject();
   out.BeginObject().Key("do").String("dropCapabilities").EndObject();
   FilterStep(out, "guard", plan.guard_seccomp);
+  if (plan.telemetry) FilterStep(out, "agent", AgentFilter());
   FilterStep(out, "workload", plan.seccomp);
   out.BeginObject().Key("do").String("execute").EndObject();
   out.EndArray();
+}
+
+void Telemetry(Writer& out, const Plan& plan) {
+  const TelemetryPlan& telemetry = *plan.telemetry;
+  out.Key("telemetry").BeginObject().Key("agentVersion").String(kAgentVersion);
+  Number(out, "bytesPerSecond", telemetry.bytes_per_second);
+  Strings(out, "declared", telemetry.declared);
+  Number(out, "framesPerSecond", telemetry.frames_per_second);
+  Number(out, "keepaliveWindowMs", static_cast<std::uint64_t>(telemetry.keepalive_window.count()));
+  Strings(out, "notified", NotifiedNames(Notified(plan)));
+  out.Key("onAgentFailure").String(telemetry.fail_cell ? "fail-cell" : "degrade");
+  out.Key("processDetail").String(telemetry.full ? "full" : "starts");
+  out.Key("sources").BeginArray();
+  for (std::size_t i = 0; i < wire::kPublishedProbeSources; ++i) {
+    const auto source = static_cast<wire::ProbeSource>(i);
+    if ((telemetry.sources & wire::SourceBit(source)) != 0) out.String(wire::ProbeSourceText(source));
+  }
+  out.EndArray();
+  if (!telemetry.watch_path.empty()) out.Key("watchPath").String(telemetry.watch_path);
+  out.EndObject();
 }
 
 void Facts(Writer& out, const base::HostFacts& facts) {
@@ -207,6 +230,7 @@ std::string Plan::ToJson() const {
   }
   out.EndArray().Key("stdinOpen").Bool(stdin_open);
   Steps(out, *this);
+  if (telemetry) Telemetry(out, *this);
   out.Key("terminal").Bool(terminal);
   Number(out, "timeLimitMs", static_cast<std::uint64_t>(time_limit.count()));
   out.Key("timeLimitSource").String(time_limit_source);

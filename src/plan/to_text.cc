@@ -93,6 +93,20 @@ void AppendNetwork(const NetworkPlan& network, std::string& out) {
   for (const NftRow& row : network.rows) line("rule", fmt::format("{:<7} {}", row.chain, row.text));
 }
 
+void AppendTelemetry(const Plan& plan, std::string& out) {
+  const TelemetryPlan& telemetry = *plan.telemetry;
+  const std::string filter = AgentFilter();
+  std::string notified;
+  for (const std::string& name : NotifiedNames(Notified(plan))) notified.append(notified.empty() ? "" : ", ").append(name);
+  out += fmt::format("{:<12} witness: {} bytes, sha256 {}\n", "filter", filter.size(),
+                     crypto::Hex(crypto::Sha256Of(filter)));
+  for (const std::string& event : telemetry.declared) out += fmt::format("{:<12} {}\n", "witness", base::Escape(event));
+  if (!telemetry.watch_path.empty()) out += fmt::format("{:<12} watches {}\n", "witness", base::Escape(telemetry.watch_path));
+  out += fmt::format("{:<12} is told of {}\n", "witness", notified.empty() ? "no call" : notified);
+  out += fmt::format("{:<12} when it falls silent: {}\n", "witness",
+                     telemetry.fail_cell ? "the cell ends" : "the run goes on, and says so");
+}
+
 std::string Command(const std::vector<std::string>& argv) {
   std::string text;
   for (const std::string& word : argv) text.append(text.empty() ? "" : " ").append(base::Escape(word));
@@ -164,6 +178,7 @@ std::string Plan::ToText() const {
   line("filter", fmt::format("workload: {} bytes, sha256 {}", seccomp.size(), crypto::Hex(crypto::Sha256Of(seccomp))));
   line("filter", fmt::format("guard: {} bytes, sha256 {}", guard_seccomp.size(),
                              crypto::Hex(crypto::Sha256Of(guard_seccomp))));
+  if (telemetry) AppendTelemetry(*this, out);
   AppendLists(*this, out);
   return out;
 }

@@ -11,6 +11,7 @@
 #include "spec/environment_names.h"
 #include "spec/host.h"
 #include "spec/protocol.h"
+#include "spec/telemetry_names.h"
 #include "spec/url.h"
 
 namespace spec {
@@ -130,6 +131,29 @@ void JudgeExports(const Export& exports, const SupportedFeatures& features, Viol
   }
 }
 
+void JudgeTelemetry(const Telemetry& telemetry, const SupportedFeatures& features, Violations& out) {
+  if (!features.telemetry) return Missing("telemetry", "/spec/telemetry", "the in-cell witness", out);
+  for (std::size_t i = 0; i < telemetry.events.size(); ++i) {
+    if (FindTelemetrySource(telemetry.events[i])) continue;
+    out.push_back({"controls.telemetry", fmt::format("/spec/telemetry/events/{}", i),
+                   fmt::format("found {}, which no source tells; known are process.spawned, process.exited, "
+                               "capability.denied, fs.inotify_fired and net.connect_attempted",
+                               Quote(telemetry.events[i]))});
+  }
+  if (!IsAgentVersionServed(telemetry.agent_version)) {
+    out.push_back({"controls.telemetry", "/spec/telemetry/agentVersion",
+                   fmt::format("found {}; this build has {}", Quote(telemetry.agent_version), kAgentVersion)});
+  }
+  const RateLimits limits = telemetry.rate_limits.value_or(RateLimits{});
+  const auto judge = [&out](std::string_view member, const std::optional<std::uint32_t>& limit) {
+    if (limit != 0u) return;
+    out.push_back({"controls.telemetry", fmt::format("/spec/telemetry/rateLimits/{}", member),
+                   "found 0, which would drop everything; allowed is 1 or more"});
+  };
+  judge("eventsPerSecond", limits.events_per_second);
+  judge("bytesPerSecond", limits.bytes_per_second);
+}
+
 bool CanBeAsked(std::string_view host, const DnsAuthority& dns) {
   const std::string_view name = host.starts_with("*.") ? host.substr(2) : host;
   return std::any_of(dns.hostname_allowlist.begin(), dns.hostname_allowlist.end(), [&](const std::string& pattern) {
@@ -168,7 +192,7 @@ std::vector<Violation> JudgeControls(const CellDocument& document, const Support
   JudgeDns(spec.authority, features, violations);
   JudgeSecrets(spec, features, violations);
   if (spec.exports) JudgeExports(*spec.exports, features, violations);
-  if (spec.telemetry && !features.telemetry) Missing("telemetry", "/spec/telemetry", "the in-cell witness", violations);
+  if (spec.telemetry) JudgeTelemetry(*spec.telemetry, features, violations);
   return violations;
 }
 

@@ -17,7 +17,7 @@ struct SupportedFeatures {
   bool dns = true;               // a DNS proxy for authority.dnsAuthority
   bool doq = false;              // DNS over QUIC upstream
   bool cdn = true;               // authority.cdnAuthority
-  bool telemetry = false;        // the in-cell witness
+  bool telemetry = true;         // the in-cell witness
   bool runtime_secrets = true;   // the two socket deliveries
   bool http_export = false;
   bool s3_export = false;

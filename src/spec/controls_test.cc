@@ -39,7 +39,8 @@ TEST(Controls, AdmitWhatThisBuildCanGive) {
               IsEmpty());
 }
 
-constexpr SupportedFeatures kNothing{.egress = false, .dns = false, .cdn = false, .runtime_secrets = false};
+constexpr SupportedFeatures kNothing{
+    .egress = false, .dns = false, .cdn = false, .telemetry = false, .runtime_secrets = false};
 
 TEST(Controls, AcceptWhatTheGateGrants) {
   EXPECT_THAT(Pointers(Authority(R"("egressRules":[{"host":"a.b","port":443}],"dnsAuthority":{},"secretRefs":["A"],)"
@@ -56,6 +57,29 @@ TEST(Controls, RefuseEveryMissingPartByPointer) {
                        kNothing),
               ElementsAre("/spec/authority/egressRules", "/spec/authority/cdnAuthority/providers",
                           "/spec/authority/dnsAuthority", "/spec/export/targets/0", "/spec/telemetry"));
+}
+
+std::string Witness(std::string_view events, std::string_view version, std::string_view more = "") {
+  return Authority(R"("egressRules":[{"host":"a.b","port":443}])") + R"(,"telemetry":{"channel":"vsock-cbor","events":[)" +
+         std::string(events) + R"(],"agentVersion":")" + std::string(version) + '"' + std::string(more) + "}";
+}
+
+TEST(Controls, AcceptWhatTheWitnessCanTell) {
+  EXPECT_THAT(Pointers(Witness(R"("process.spawned","process.exited","capability.denied","fs.inotify_fired",)"
+                               R"("net.connect_attempted"," Process.Spawn ","net.connect.attempt")",
+                               "1.0.0-rc.1", R"(,"rateLimits":{"eventsPerSecond":1})")),
+              IsEmpty());
+}
+
+TEST(Controls, RefuseWhatNoSourceTellsAndALaterWitnessByPointer) {
+  EXPECT_THAT(Pointers(Witness(R"("process.spawned","a","process.spawnedx","agent.heartbeat")", "1.0.1",
+                               R"(,"rateLimits":{"eventsPerSecond":0,"bytesPerSecond":0})")),
+              ElementsAre("/spec/telemetry/events/1", "/spec/telemetry/events/2", "/spec/telemetry/events/3",
+                          "/spec/telemetry/agentVersion", "/spec/telemetry/rateLimits/eventsPerSecond",
+                          "/spec/telemetry/rateLimits/bytesPerSecond"));
+  for (const auto* later : {"1.1.0", "2.0.0", "1.0.1-rc.1"}) {
+    EXPECT_THAT(Pointers(Witness(R"("process.spawned")", later)), ElementsAre("/spec/telemetry/agentVersion")) << later;
+  }
 }
 
 TEST(Controls, RefuseSocketDeliveriesOnlyWhereASecretIsAskedFor) {
