@@ -12,6 +12,8 @@
 #include "sys/fault.h"
 #include "sys/file.h"
 #include "sys/process.h"
+#include "sys/socket.h"
+#include "wire/agent_config.h"
 
 namespace sandbox {
 namespace {
@@ -19,9 +21,18 @@ namespace {
 using std::chrono::milliseconds;
 using testing::PlanFor;
 
+constexpr auto kSources = wire::SourceBit(wire::ProbeSource::kProcessSpawned);
+
 // A launch that is given up at the barrier.
 base::Result<> LaunchOnce(const plan::Plan& plan) {
   LaunchOptions options = testing::OptionsFor(plan, {});
+  std::pair<base::UniqueFd, base::UniqueFd> channel;
+  if (plan.telemetry) {
+    auto made = sys::SocketPair(SOCK_STREAM);
+    if (!made) return std::unexpected(std::move(made).error().With("channel"));
+    channel = std::move(*made);
+    options.agent_channel = channel.second.get();
+  }
   options.phase_deadline = milliseconds(3000);
   auto cell = Cell::Launch(std::move(options));
   if (!cell) return std::unexpected(std::move(cell).error());
@@ -34,10 +45,19 @@ std::uint64_t CallsOfAStart(const plan::Plan& plan) {
   EXPECT_TRUE(LaunchOnce(plan));
   return sys::fault::Count();
 }
+// Without a witness and with one.
+class Start : public ::testing::TestWithParam<bool> {
+ protected:
+  plan::Plan plan() const { return GetParam() ? testing::Watched(PlanFor({"true"}), kSources) : PlanFor({"true"}); }
+};
+INSTANTIATE_TEST_SUITE_P(Cells, Start, ::testing::Bool(), [](const auto& cell) {
+  return std::string(cell.param ? "WithAWitness" : "Alone");
+});
+
 std::uint64_t Stride() { return getenv("CELLOS_FAULTS") != nullptr ? 1 : 7; }
 
-TEST(Fault, EveryCallOfAStartMayFailAndNothingIsLeft) {
-  const plan::Plan plan = PlanFor({"true"});
+TEST_P(Start, MayFailAtEveryCallAndLeavesNothing) {
+  const plan::Plan plan = this->plan();
   ASSERT_TRUE(LaunchOnce(plan));  // what is made once per process
   const std::string before = testing::Inventory();
   const std::uint64_t calls = CallsOfAStart(plan);
@@ -51,7 +71,8 @@ TEST(Fault, EveryCallOfAStartMayFailAndNothingIsLeft) {
       sys::fault::Disarm();
       if (!started) {
         ++failed;
-        EXPECT_FALSE(started.error().step.empty()) << at << " " << started.error().message;
+        const bool before_launch = started.error().message.starts_with("channel");
+        EXPECT_TRUE(before_launch || !started.error().step.empty()) << at << " " << started.error().message;
         EXPECT_FALSE(started.error().message.empty());
       }
       ASSERT_EQ(testing::Inventory(), before) << "call " << at << " failing with " << error;
@@ -60,8 +81,8 @@ TEST(Fault, EveryCallOfAStartMayFailAndNothingIsLeft) {
   EXPECT_GT(failed, calls / Stride());
 }
 
-TEST(Fault, AnInterruptionOfAnyCallIsNotSeen) {
-  const plan::Plan plan = PlanFor({"true"});
+TEST_P(Start, DoesNotSeeAnInterruptionOfAnyCall) {
+  const plan::Plan plan = this->plan();
   const std::uint64_t calls = CallsOfAStart(plan);
   for (std::uint64_t at = 1; at <= calls; at += Stride()) {
     sys::fault::Arm(at, EINTR);
@@ -94,8 +115,8 @@ TEST(Fault, AHangIsAnErrorThatNamesThePhase) {
 }
 
 // The supervisor, or its child, is killed at each step: nothing of the cell outlives it.
-TEST(Fault, AKillAtAnyStepLeavesNoProcess) {
-  const plan::Plan plan = PlanFor({"true"});
+TEST_P(Start, KilledAtAnyStepLeavesNoProcess) {
+  const plan::Plan plan = this->plan();
   const std::uint64_t calls = CallsOfAStart(plan);
   for (std::uint64_t at = 1; at <= calls; at += Stride()) {
     // The descendants of a killed process come to us, so that none is missed.
