@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The counting of tests, against recorded output: cases, crashes, our own closing lines, skips and compulsory tests.
+# The counting of tests, against recorded output: cases, crashes, our own closing lines, skips and compulsory tests,
+# of programs that run side by side.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
@@ -13,6 +14,9 @@ test 1
 1: [ RUN      ] A.Works
 1: [       OK ] A.Works (0 ms)
 1: /x/a_test.cc:12: Skipped
+      Start  2: beta_test
+2: [==========] Running 9 tests from 2 test suites.
+2: [       OK ] B.Works (0 ms)
 1: no second disk
 1: 
 1: [  SKIPPED ] A.NeedsDisk (0 ms)
@@ -27,9 +31,6 @@ test 1
 1: [  FAILED  ] A.Breaks
 1/5 Test  #1: alpha_test .......................***Failed    0.01 sec
 test 2
-      Start  2: beta_test
-2: [==========] Running 9 tests from 2 test suites.
-2: [       OK ] B.Works (0 ms)
 2/5 Test  #2: beta_test ........................***Exception: SegFault  0.01 sec
 test 3
       Start  3: vectors
