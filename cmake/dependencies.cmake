@@ -36,6 +36,12 @@ if(BUILD_TESTING AND NOT TARGET dep_ldns)
   add_library(dep_ldns STATIC IMPORTED GLOBAL)
   set_target_properties(dep_ldns PROPERTIES IMPORTED_LOCATION ${LDNS_STATIC} INTERFACE_LINK_LIBRARIES dep_ssl)
 endif()
+# The oracle of the telemetry frame's fuzz target; Debian has it as a shared object only.
+if(BUILD_TESTING)
+  find_library(CBOR_SHARED libcbor.so REQUIRED)
+  add_library(dep_cbor SHARED IMPORTED GLOBAL)
+  set_target_properties(dep_cbor PROPERTIES IMPORTED_LOCATION ${CBOR_SHARED})
+endif()
 # fmt as a library of our own: Debian's is a shared object, and a start that loads one library less is faster.
 find_path(FMT_INCLUDE fmt/format-inl.h REQUIRED)
 add_library(dep_fmt STATIC ${CMAKE_SOURCE_DIR}/cmake/fmt.cc)

@@ -9,7 +9,7 @@ declare -A packages=(
   [build]="g++ gcc libc6-dev make cmake ninja-build ccache mold git
     libboost-json1.81-dev libcli11-dev libfmt-dev libsodium-dev libssl-dev libseccomp-dev linux-libc-dev musl-tools
     libnftnl-dev libmnl-dev libnghttp2-dev libunbound-dev libevent-dev nettle-dev libgmp-dev"
-  [test]="libgtest-dev libgmock-dev bubblewrap util-linux procps nftables iproute2 libldns-dev libnftables-dev
+  [test]="libgtest-dev libgmock-dev bubblewrap util-linux procps nftables iproute2 libldns-dev libnftables-dev libcbor-dev
     qemu-system-x86 busybox-static cpio kmod"
   [sanitize]="clang-19 libclang-rt-19-dev llvm-19"
   [bench]="libbenchmark-dev bubblewrap crun dnsperf dnsdist unbound haproxy"

@@ -199,7 +199,7 @@ bool Take(Cursor* cursor, Major major, std::uint64_t most, std::uint64_t* argume
 }
 bool Take(Cursor* cursor, Bytes* text) {
   std::uint64_t size = 0;
-  if (!Take(cursor, Major::kText, cursor->left(), &size) || size > cursor->left()) return false;
+  if (!Take(cursor, Major::kText, kMaxFrameBody, &size) || size > cursor->left()) return false;
   *text = {cursor->at, static_cast<std::size_t>(size)};
   cursor->at += size;
   return true;
@@ -318,16 +318,16 @@ bool FrameReader::Hold(std::size_t target, const std::uint8_t** bytes, std::size
 
 FrameReader::Step FrameReader::Next(const std::uint8_t** bytes, std::size_t* size) {
   const auto good = [](std::uint32_t length) { return length != 0 && length <= kMaxFrameBody; };
-  if (lost_ == Fault::kNone && held_size_ == 0 && *size >= kFrameHeader) {
-    const std::uint32_t length = FrameLength(*bytes);
-    if (good(length) && *size - kFrameHeader >= length) {
-      const std::uint8_t* body = *bytes + kFrameHeader;
-      *bytes = body + length;
-      *size -= kFrameHeader + length;
-      return {Kind::kFrame, Fault::kNone, length, body};
-    }
-  }
   if (lost_ == Fault::kNone) {
+    if (held_size_ == 0 && *size >= kFrameHeader) {
+      const std::uint32_t length = FrameLength(*bytes);
+      if (good(length) && *size - kFrameHeader >= length) {
+        const std::uint8_t* body = *bytes + kFrameHeader;
+        *bytes = body + length;
+        *size -= kFrameHeader + length;
+        return {Kind::kFrame, Fault::kNone, length, body};
+      }
+    }
     if (!Hold(kFrameHeader, bytes, size)) return {};
     const std::uint32_t length = FrameLength(held_);
     if (good(length)) {

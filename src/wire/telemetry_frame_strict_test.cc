@@ -66,6 +66,8 @@ TEST(StrictFrame, HeaderIsJudgedFirst) {
   EXPECT_EQ(cut.error.declared, Sample().size());
   EXPECT_EQ(cut.error.actual, Sample().size() - 1);
   EXPECT_EQ(DecodeBytes(bytes + "more").error.fault, StrictFault::kNone);
+  const std::string body = Sample();
+  EXPECT_EQ(DecodeBytes(Framed(body.substr(0, body.size() - 1)) + body.back()).error.fault, StrictFault::kUnexpectedEof);
   EXPECT_EQ(Judge(""), StrictFault::kUnexpectedEof);
 }
 

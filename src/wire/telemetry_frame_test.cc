@@ -105,6 +105,21 @@ TEST(TelemetryFrame, LargestFitsExactlyAndNoneIsWrittenIntoLess) {
   EXPECT_EQ(untouched[0], 1);
 }
 
+TEST(TelemetryFrame, IntegersAreWrittenInTheShortestForm) {
+  const auto size = [](std::uint32_t pid, std::uint64_t monotonic_ns) {
+    return Encoded(Frame(ProbeSource::kProcessExited, pid, "", monotonic_ns)).size();
+  };
+  const std::size_t least = size(0, 0);
+  EXPECT_EQ(size(23, 0), least);
+  EXPECT_EQ(size(24, 0), least + 1);
+  EXPECT_EQ(size(0xff, 0), least + 1);
+  EXPECT_EQ(size(0x100, 0), least + 2);
+  EXPECT_EQ(size(0xffff, 0), least + 2);
+  EXPECT_EQ(size(0x10000, 0), least + 4);
+  EXPECT_EQ(size(0, 0xffffffff), least + 4);
+  EXPECT_EQ(size(0, 0x100000000), least + 8);
+}
+
 TEST(TelemetryFrame, WhatNoDecoderTakesIsNotWritten) {
   auto frame = Frame(ProbeSource::kProcessSpawned, 1, "ok", 1);
   frame.comm[1] = '\xff';
@@ -174,6 +189,9 @@ TEST(HostFrame, ForeignValuesOfEveryShapeAreDropped) {
   }
   EXPECT_EQ(Judge(Map(6, SamplePairs() + Text("x") + "\x9b\xff\xff\xff\xff\xff\xff\xff\xff")), Fault::kWireTruncated);
   EXPECT_EQ(Judge(Map(6, SamplePairs() + Text("x") + "\xbb\xff\xff\xff\xff\xff\xff\xff\xff")), Fault::kWireTruncated);
+  // Twice 2^63 items are not none.
+  EXPECT_EQ(Judge(Map(6, Text("x") + std::string("\xbb\x80\0\0\0\0\0\0\0", 9) + SamplePairs())),
+            Fault::kWireTruncated);
   EXPECT_EQ(Judge(Map(6, SamplePairs() + Text("x") + Text("\xff"))), Fault::kWireUtf8);
   EXPECT_EQ(Judge(Map(6, SamplePairs() + Text("x") + "\xc1\x01")), Fault::kTagged);
   EXPECT_EQ(Judge(Map(6, SamplePairs() + Text("x") + "\x81\x9f\xff")), Fault::kIndefiniteLength);
@@ -213,6 +231,7 @@ TEST(HostFrame, EveryRefusedFormHasItsFault) {
   EXPECT_EQ(Judge(With(2, "\x1f")), Fault::kWireReserved);
   EXPECT_EQ(Judge(With(2, "\x1c")), Fault::kWireReserved);
   EXPECT_EQ(Judge(With(3, "\xff")), Fault::kWireReserved);
+  EXPECT_EQ(Judge(With(3, "\x7c")), Fault::kWireReserved);
   EXPECT_EQ(Judge(Map(6, SamplePairs() + Text("x") + "\xf8\x1f")), Fault::kWireReserved);
   EXPECT_EQ(Judge(With(2, "\x20")), Fault::kWireType);
   EXPECT_EQ(Judge(With(2, std::string("\xf9\x3c\x00", 3))), Fault::kWireType);
@@ -226,6 +245,7 @@ TEST(HostFrame, EveryRefusedFormHasItsFault) {
   EXPECT_EQ(Judge(With(1, Text(""))), Fault::kUnknownProbeSource);
   EXPECT_EQ(Judge(With(1, Text("process\xff"))), Fault::kWireUtf8);
   EXPECT_EQ(Judge(With(3, Text(std::string(kMaxGuestComm, 'c')))), Fault::kNone);
+  EXPECT_EQ(Judge(With(0, Natural(2), 3, Text(std::string(kMaxGuestComm, 'c')))), Fault::kNone);
   EXPECT_EQ(Judge(With(3, Text(std::string(kMaxGuestComm + 1, 'c')))), Fault::kGuestCommTooLong);
   EXPECT_EQ(Judge(Map(6, SamplePairs() + Text("guest_pid") + Natural(1))), Fault::kWireDuplicateKey);
   EXPECT_EQ(Judge(Map(4, SamplePairs())), Fault::kWireMissingKey);
