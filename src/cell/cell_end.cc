@@ -302,7 +302,7 @@ void CellRun::TellFindings() {
   const base::BootTime from = p_.clock->Boot();
   base::Result<evidence::RunSurvey> survey = evidence::RunSurvey();
   if (auto flushed = recorder().log().Flush(); flushed) {
-    survey = evidence::SurveyRun(p_.evidence->directory().fd.get());
+    survey = evidence::SurveyRun(p_.evidence->directory().fd.get(), recorder().LossyObservers());
   } else {
     survey = std::unexpected(std::move(flushed).error());
   }

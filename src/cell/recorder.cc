@@ -76,6 +76,15 @@ void Recorder::NoteHole(event::Observer observer, base::BootTime from, base::Boo
   }
 }
 
+std::vector<event::Observer> Recorder::LossyObservers() const {
+  std::vector<event::Observer> lossy;
+  for (const event::CoverageRow& row : coverage_) {
+    const event::Counters counters = log_.CountersOf(row.source);
+    if (!row.holes.empty() || counters.dropped > 0 || counters.unknown > 0) lossy.push_back(row.source);
+  }
+  return lossy;
+}
+
 void Recorder::CloseCoverage() {
   for (event::CoverageRow& row : coverage_) {
     const event::Counters counters = log_.CountersOf(row.source);

@@ -53,6 +53,8 @@ class Recorder {
   base::Result<> OpenCoverage(event::Observer observer, const std::vector<std::string>& covers);
   // `observer` saw nothing from `from` to `to`; for its coverage, which is open.
   void NoteHole(event::Observer observer, base::BootTime from, base::BootTime to, std::string why);
+  // Those with a hole or a loss so far: what their coverage_closed will tell.
+  std::vector<event::Observer> LossyObservers() const;
   // Closes every coverage in the order it was opened.
   void CloseCoverage();
   // Rows for `closing` and the seal; complete after CloseCoverage.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "event/types.h"
+#include "spec/telemetry_names.h"
 
 namespace evidence {
 namespace {
@@ -23,7 +24,10 @@ constexpr Source kSources[kClaims] = {
     {Claim::kConnect, "net.connect_attempted", event::kGuestNetConnectAttempted},
 };
 
-// Ends after which nothing more came from the cell because it was killed as a whole.
+static_assert(static_cast<int>(Claim::kSpawned) == static_cast<int>(spec::TelemetrySource::kProcessSpawned) &&
+              static_cast<int>(Claim::kConnect) == static_cast<int>(spec::TelemetrySource::kNetConnectAttempted));
+
+// Ends that leave the agent its last word; after the others the cell was killed as a whole.
 constexpr std::string_view kHeardOut[] = {"completed", "signal_killed", "filter_killed"};
 
 // Who can only see a cell that lives.
@@ -34,14 +38,6 @@ bool WatchesLife(Observer observer) {
     case Observer::kLog: return false;
     default: return true;
   }
-}
-
-bool HasText(std::string_view list, std::string_view text) {
-  JsonArray array(list);
-  for (std::string_view each; array.Next(each);) {
-    if (PlainStringOf(each) == text) return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -72,10 +68,14 @@ std::optional<event::LeafIndex> ChannelFacts::Opened(Observer observer) const {
   return opened_[static_cast<std::size_t>(observer)];
 }
 
+bool ChannelFacts::GateLossy() const {
+  return Lossy(Observer::kGateDns) || Lossy(Observer::kGateFlow) || Lossy(Observer::kGateRecord);
+}
+
 bool ChannelFacts::NamesSources() const { return std::ranges::find(declared_, true) != declared_.end(); }
 
 bool ChannelFacts::AgentHeardOut() const {
-  return Opened(Observer::kAgent) && !silences && (!drops || drops->lost() == 0) &&
+  return Opened(Observer::kAgent) && !Lossy(Observer::kAgent) && !silences && (!drops || drops->lost() == 0) &&
          std::ranges::find(kHeardOut, end_reason) != std::end(kHeardOut);
 }
 
@@ -84,8 +84,11 @@ void ChannelFacts::TakeCoverage(const WitnessLeaf& leaf) {
   if (!observer) return;
   opened_[static_cast<std::size_t>(*observer)] = leaf.index;
   if (*observer != Observer::kAgent) return;
-  for (const Source& source : kSources) {
-    declared_[static_cast<std::size_t>(source.claim)] = HasText(leaf.Data("covers"), source.name);
+  // As the document wrote them. Both lists of sources have the registry's order.
+  JsonArray covers(leaf.Data("covers"));
+  for (std::string_view each; covers.Next(each);) {
+    const auto source = spec::FindTelemetrySource(PlainStringOf(each).value_or(std::string_view()));
+    if (source) declared_[static_cast<std::size_t>(*source)] = true;
   }
 }
 
@@ -120,7 +123,8 @@ void ChannelFacts::TakeSupervisor(const WitnessLeaf& leaf) {
            .read = leaf.Number("read"),
            .accepted = leaf.Number("accepted"),
            .heartbeats = leaf.Number("heartbeats"),
-           .over_rate = leaf.Number("overRate")};
+           .over_rate = leaf.Number("overRate"),
+           .claims = all_claims.count};
   JsonObject refused(leaf.Data("refused"));
   for (JsonMember each; refused.Next(each);) drops->refused = AddUp(drops->refused, UintOf(each.value).value_or(0));
 }

@@ -42,6 +42,10 @@ class ClockPair {
 class ChannelFacts {
  public:
   void Take(const WitnessLeaf& leaf);
+  // The observer lost something, or did not see all of its interval, as its coverage_closed says or will say.
+  void NoteLossy(event::Observer observer) { lossy_[static_cast<std::size_t>(observer)] = true; }
+  bool Lossy(event::Observer observer) const { return lossy_[static_cast<std::size_t>(observer)]; }
+  bool GateLossy() const;
 
   // Leaf of the observer's coverage_opened.
   std::optional<event::LeafIndex> Opened(event::Observer observer) const;
@@ -58,6 +62,7 @@ class ChannelFacts {
     event::LeafIndex leaf = 0;
     std::uint64_t by_agent = 0, read = 0, accepted = 0, heartbeats = 0, over_rate = 0, refused = 0;
     std::uint64_t lost() const { return AddUp(AddUp(by_agent, over_rate), refused); }
+    std::uint64_t claims = 0;  // in the log before it
     bool closes() const { return read == AddUp(AddUp(accepted, heartbeats), AddUp(over_rate, refused)); }
   };
   std::optional<Drops> drops;  // the last telemetry_dropped
@@ -79,6 +84,7 @@ class ChannelFacts {
   void TakeClaim(const WitnessLeaf& leaf);
   void TakeSupervisor(const WitnessLeaf& leaf);
   std::array<std::optional<event::LeafIndex>, event::kObserverCount> opened_;
+  std::array<bool, event::kObserverCount> lossy_{};
   std::array<bool, kClaims> declared_{};
   std::array<Tally, kClaims> claimed_;
 };

@@ -57,16 +57,15 @@ void JudgeDrops(const Facts& facts, Bench& bench) {
       fmt::format("{} frames read: {} accepted, {} heartbeats, {} over the rate, {} refused", drops.read, drops.accepted,
                   drops.heartbeats, drops.over_rate, drops.refused);
   if (!drops.closes()) return bench.Say(Verdict::kContradiction, cites, sums + ": the sum does not close");
-  if (channel.all_claims.count > drops.accepted) {
-    return bench.Say(Verdict::kContradiction, cites,
-                     fmt::format("{}; {} claims in the log", sums, channel.all_claims.count));
+  if (drops.claims > drops.accepted) {
+    return bench.Say(Verdict::kContradiction, cites, fmt::format("{}; {} claims in the log", sums, drops.claims));
   }
   if (drops.lost() > 0) {
     return bench.Say(Verdict::kGap, cites,
                      fmt::format("{} claims lost: {} dropped by the agent; {}", drops.lost(), drops.by_agent, sums));
   }
-  bench.Say(channel.all_claims.count == drops.accepted ? Verdict::kAgree : Verdict::kGap, cites,
-            fmt::format("{}; {} claims in the log", sums, channel.all_claims.count));
+  bench.Say(drops.claims == drops.accepted ? Verdict::kAgree : Verdict::kGap, cites,
+            fmt::format("{}; {} claims in the log", sums, drops.claims));
 }
 
 void JudgeUndeclared(const Facts& facts, Bench& bench) {
@@ -105,6 +104,17 @@ void JudgeHoles(const Facts& facts, Bench& bench) {
     bench.Say(Verdict::kGap, cites,
               fmt::format("{} readings failed or are partial, the first of {}", channel.failed_readings.count,
                           channel.failed_reading));
+  }
+  for (int i = 0; i < event::kObserverCount; ++i) {
+    const auto observer = static_cast<Observer>(i);
+    const auto opened = channel.Opened(observer);
+    if (!channel.Lossy(observer) || !opened) continue;
+    Cites cites{*opened};
+    Cite(cites, channel.completed);
+    bench.Say(Verdict::kGap, cites,
+              fmt::format("{} lost something or did not see all: nothing is said of what is missing (its coverage_closed "
+                          "has the figures)",
+                          event::ToString(observer)));
   }
   if (channel.end_reason == "init_crashed" && channel.completed) {
     Cites cites{*channel.completed};

@@ -9,8 +9,14 @@ namespace {
 
 // Written about the run once its cell is gone: not part of what is judged.
 bool IsAboutTheLog(std::string_view type) {
-  return type == event::kFinding || type == event::kCoverageClosed || type == event::kClosing ||
-         type == event::kEvidenceBundle;
+  return type == event::kFinding || type == event::kClosing || type == event::kEvidenceBundle;
+}
+
+void TakeClosed(const WitnessLeaf& leaf, ChannelFacts& channel) {
+  const auto observer = event::ObserverOf(leaf.Text("observer"));
+  const std::string_view counters = leaf.Data("counters"), holes = leaf.Data("holes");
+  const bool whole = holes == "[]" && NumberIn(counters, "dropped") == 0 && NumberIn(counters, "unknown") == 0;
+  if (observer && !whole) channel.NoteLossy(*observer);
 }
 
 }  // namespace
@@ -22,6 +28,7 @@ void CrossWitness::Add(event::LeafIndex leaf, std::string_view line) {
 void CrossWitness::Add(event::LeafIndex leaf, const JcsScanner& line) {
   const auto read = ReadWitnessLeaf(leaf, line);
   if (!read || IsAboutTheLog(read->type)) return;
+  if (read->type == event::kCoverageClosed) return TakeClosed(*read, facts_.channel);
   facts_.channel.Take(*read);
   facts_.process.Take(*read);
   facts_.network.Take(*read);

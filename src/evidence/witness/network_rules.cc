@@ -24,6 +24,11 @@ Cites Flows(const Facts& facts) {
   return cites;
 }
 
+// What may be missing because the gate's records were lost is no contradiction.
+Verdict WithoutLoss(const Facts& facts) {
+  return facts.channel.GateLossy() || facts.channel.gate_failures ? Verdict::kGap : Verdict::kContradiction;
+}
+
 bool ConnectsAsked(const ChannelFacts& channel) {
   return channel.Opened(Observer::kAgent) && channel.Opened(Observer::kGateFlow) &&
          (channel.Declared(Claim::kConnect) || channel.Claimed(Claim::kConnect));
@@ -125,7 +130,7 @@ void JudgeFlowEnds(const Facts& facts, Bench& bench) {
   const auto opened = facts.channel.Opened(Observer::kGateFlow);
   if (!opened || (!network.allowed && !network.closed)) return;
   if (network.closed_unopened.count > 0) {
-    return bench.SayEach(Verdict::kContradiction, network.closed_unopened, {*opened});
+    return bench.SayEach(WithoutLoss(facts), network.closed_unopened, {*opened});
   }
   Cites cites{*opened};
   Cite(cites, network.allowed);
@@ -142,7 +147,7 @@ void JudgeNames(const Facts& facts, Bench& bench) {
   const NetworkFacts& network = facts.network;
   const auto opened = facts.channel.Opened(Observer::kGateDns);
   if (!opened) return;
-  bench.SayEach(Verdict::kContradiction, network.unanswered, {*opened});
+  bench.SayEach(WithoutLoss(facts), network.unanswered, {*opened});
   if (network.unchecked > 0) {
     Cites cites{*opened};
     Cite(cites, network.named);

@@ -88,7 +88,7 @@ void BundleRefs::Fill(event::EvidenceBundle& bundle) const {
   bundle.lifecycle = lifecycle_;
 }
 
-base::Result<RunSurvey> SurveyRun(int run_directory) {
+base::Result<RunSurvey> SurveyRun(int run_directory, const std::vector<event::Observer>& lossy) {
   const RunFiles files = TRY(RunFiles::FromDirectory(run_directory, ""));
   const auto events = TRY(files.Find("events.jsonl"));
   if (!events) return base::Fail(base::ErrorKind::kNotFound, "the run has no events.jsonl");
@@ -102,6 +102,7 @@ base::Result<RunSurvey> SurveyRun(int run_directory) {
     witness.Add(leaf, scanner);
     survey.refs.Add(leaf, scanner);
   }
+  for (const event::Observer observer : lossy) witness.NoteLossy(observer);
   survey.findings = std::move(witness).Conclude();
   return survey;
 }

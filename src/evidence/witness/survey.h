@@ -43,7 +43,8 @@ struct RunSurvey {
   BundleRefs refs;
   std::uint64_t leaves = 0;
 };
-// Reads events.jsonl of the open run directory as it is on disk; flush the log before.
-base::Result<RunSurvey> SurveyRun(int run_directory);
+// Reads events.jsonl of the open run directory as it is on disk; flush the log before. `lossy`: observers whose
+// coverage_closed, still to come, will tell of losses or holes.
+base::Result<RunSurvey> SurveyRun(int run_directory, const std::vector<event::Observer>& lossy);
 
 }  // namespace evidence
