@@ -116,6 +116,28 @@ Outcome JudgeHostProbe(const Value& record, const Arguments& args) {
   return Compare(record, object.Take());
 }
 
+Outcome JudgeData(const Value& record, const std::string& data) {
+  event::Object object;
+  object.Add("ok", true).Raw("data", data);
+  return Compare(record, object.Take());
+}
+
+// The published bytes around the stamped data.
+Outcome JudgeStamped(const Value& record, const Arguments& args) {
+  const auto stamped = StampGuest(args);
+  if (!stamped) return Error(record, "bad_time");
+  const event::Event whole{.specversion = "1.0",
+                           .id = args.TextOr("event_id"),
+                           .source = args.TextOr("source"),
+                           .type = args.TextOr("event_type"),
+                           .datacontenttype = "application/json",
+                           .data = stamped->data,
+                           .time = stamped->time};
+  event::Object object;
+  object.Add("ok", true).Raw("event", whole.ToText());
+  return Compare(record, object.Take());
+}
+
 Outcome JudgeUrn(const Value& record, const std::expected<std::string, event::UrnFault>& urn) {
   return urn ? ValueOf(record, event::Quoted(*urn)) : Error(record, ToString(urn.error()));
 }
@@ -143,6 +165,8 @@ Outcome JudgeEventsData(const Value& record, const Source&) {
   const auto name = TextAt(record, {"input", "builder"}).value_or("");
   const Arguments args(At(record, {"input", "args"}));
   if (const Builder* builder = FindBuilder(name)) return JudgeBuilder(record, *builder, args);
+  if (const auto data = TelemetryData(name, args)) return JudgeData(record, *data);
+  if (name == "host_stamped_envelope") return JudgeStamped(record, args);
   if (name == "compute_efficiency") return JudgeEfficiency(record, args);
   if (name == "build_host_probe_envelope") return JudgeHostProbe(record, args);
   if (name == "cell_subject_urn") return JudgeUrn(record, event::CellUrn(args.TextOr("cell_id")));

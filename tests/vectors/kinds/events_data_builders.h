@@ -45,6 +45,11 @@ class Arguments {
     if (value->kind() == Kind::kInt) return static_cast<std::int32_t>(value->signed_integer());
     return static_cast<std::int32_t>(value->unsigned_integer());
   }
+  std::optional<std::int64_t> Integer64(std::string_view name) const {
+    const Value* value = Get(name);
+    if (value == nullptr) return std::nullopt;
+    return value->kind() == Kind::kInt ? value->signed_integer() : static_cast<std::int64_t>(value->unsigned_integer());
+  }
   std::optional<bool> Flag(std::string_view name) const {
     const Value* value = Get(name);
     return value != nullptr && value->kind() == Kind::kBool ? std::optional(value->boolean()) : std::nullopt;
@@ -78,5 +83,14 @@ struct Builder {
 };
 // nullptr: none of that name.
 const Builder* FindBuilder(std::string_view name);
+
+// Data that is compared alone: the flat shape of host probes, the silence of an agent. nullopt: another builder's.
+std::optional<std::string> TelemetryData(std::string_view builder, const Arguments& args);
+
+struct StampedGuest {
+  std::string data, time;
+};
+// A guest's declaration under its host's stamp; type, source and id are the caller's.
+base::Result<StampedGuest> StampGuest(const Arguments& args);
 
 }  // namespace vectors
