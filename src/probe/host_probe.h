@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "event/draft.h"
@@ -16,6 +17,12 @@ class HostProbe {
   virtual ~HostProbe() = default;
   virtual std::string_view name() const = 0;  // "host.cgroup"
   virtual event::Draft Sample(const base::Clock& clock) = 0;
+  // Every reading that there is now, in order: at least one. What a tick calls.
+  virtual std::vector<event::Draft> SampleAll(const base::Clock& clock) {
+    std::vector<event::Draft> readings;
+    readings.push_back(Sample(clock));
+    return readings;
+  }
 };
 
 }  // namespace probe
