@@ -28,13 +28,14 @@ base::Result<> WriteNew(int directory, const char* name, std::string_view conten
 }
 
 // Digests of the binaries that act in this run: the supervisor itself, the cell's init, and the helpers it starts.
-base::Result<evidence::Software> DescribeSoftware(const StateDir& state, const NetworkPrograms* programs) {
+base::Result<evidence::Software> DescribeSoftware(const StateDir& state, const NetworkPrograms* programs, bool telemetry) {
   const base::UniqueFd self = TRY(sys::OpenAt(AT_FDCWD, "/proc/self/exe", O_RDONLY | O_CLOEXEC));
   std::vector<std::pair<std::string, int>> binaries = {{"cellos", self.get()}};
   if (programs != nullptr && programs->gate) binaries.push_back({kGateProgram, programs->gate.get()});
   if (programs != nullptr && programs->upstream) binaries.push_back({kUpstreamProgram, programs->upstream.get()});
   evidence::Software software{CELLOS_VERSION, TRY(evidence::DigestBinaries(binaries, state.root()))};
   software.binaries["cellos-init"] = crypto::Hex(crypto::Sha256Of(sandbox::InitProgram()));
+  if (telemetry) software.binaries["cellos-telemetry"] = crypto::Hex(crypto::Sha256Of(sandbox::AgentProgram()));
   return software;
 }
 
@@ -78,7 +79,7 @@ base::Result<> EvidenceSession::Begin() {
                     .cell_id = in.cell.cell_id,
                     .spec_digest = in.spec_digest,
                     .policy_pack_digest = in.policy_pack_digest,
-                    .software = TRY(DescribeSoftware(*in.state, in.programs)),
+                    .software = TRY(DescribeSoftware(*in.state, in.programs, in.telemetry)),
                     .machine = in.machine};
   if (in.plan_json) facts_.plan_digest = crypto::PrefixedHex(crypto::Sha256Of(*in.plan_json));
 

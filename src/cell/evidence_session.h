@@ -27,6 +27,7 @@ struct EvidenceInputs {
   const base::Clock* clock = nullptr;    // not owned
   const Settings* settings = nullptr;    // not owned
   const NetworkPrograms* programs = nullptr;  // not owned; those that are open act in this run
+  bool telemetry = false;                // a witness in the cell acts in this run
   event::CellRef cell;
   std::optional<std::string> document;   // exact bytes; absent: over the size limit
   std::optional<std::string> plan_json;  // absent: refused

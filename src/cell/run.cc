@@ -55,7 +55,8 @@ plan::Settings PlanSettings(const RunRequest& request, const std::string& run_id
                       .refresh_continuous = s.dns_refresh_continuous,
                       .tick_interval_s = s.dns_tick_interval_s,
                       .trust_anchors_path = s.dnssec_trust_anchors_path,
-                      .flow_bytes_out = s.flow_max_bytes_out}};
+                      .flow_bytes_out = s.flow_max_bytes_out},
+          .telemetry = {.watch_path = s.telemetry_watch_path, .hardened = s.profile == Profile::kHardened}};
 }
 
 // What the plan refuses is a refusal of the document where the document asks for what no cell may have, and of the
@@ -238,6 +239,7 @@ class OneRun {
                       .clock = &clock_,
                       .settings = &request_.settings,
                       .programs = &programs_,
+                      .telemetry = prepared_.planned && prepared_.plan.telemetry,
                       .machine = ThisMachine()};
     if (admission.document) {
       in.cell = CellRefOf(*admission.document, out_.run_id);

@@ -62,6 +62,9 @@ struct Settings {
   bool l7_gate_observability = false;
   bool per_flow_enforcement_events = false;
 
+  // Telemetry (telemetry.md §2.1)
+  std::string telemetry_watch_path;  // the one path whose changes fs.inotify_fired tells
+
   // Events
   std::string events_path;  // JSONL sink, empty: none
   EventsForm events_form = EventsForm::kPublished;

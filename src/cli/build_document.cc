@@ -14,6 +14,7 @@
 #include "cli/values.h"
 #include "json/reader.h"
 #include "json/writer.h"
+#include "plan/telemetry.h"
 
 namespace cli {
 namespace {
@@ -92,6 +93,7 @@ class Builder {
     const auto ttl = o_.ttl ? TRY_WITH("--ttl", ParseWholeSeconds(*o_.ttl)) : std::chrono::seconds(kDefaultTtlSeconds);
     w_.Key("lifetime").BeginObject().Member("ttlSeconds", static_cast<std::uint64_t>(ttl.count())).EndObject();
     TRY(Exports());
+    if (o_.telemetry) Telemetry();
     w_.EndObject().EndObject();
     return std::move(text_);
   }
@@ -215,6 +217,14 @@ class Builder {
     }
     w_.EndArray().EndObject();
     return {};
+  }
+
+  // What is told without being asked for more: net.* needs a rule of egress, fs.inotify_fired a path to watch.
+  void Telemetry() {
+    w_.Key("telemetry").BeginObject().Member("channel", "vsock-cbor").Key("events").BeginArray();
+    for (const char* event : {"process.spawned", "process.exited", "capability.denied"}) w_.String(event);
+    if (!o_.allow.empty()) w_.String("net.connect_attempted");
+    w_.EndArray().Member("agentVersion", plan::kAgentVersion).EndObject();
   }
 
   const Options& o_;

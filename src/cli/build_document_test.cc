@@ -11,6 +11,7 @@
 namespace cli {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -68,6 +69,17 @@ TEST(BuildDocument, HoldsEveryDocumentOption) {
   ASSERT_EQ(readable.size(), 1u);
   EXPECT_EQ(readable[0].source, "/usr/share");
   EXPECT_EQ(readable[0].target, "/data");
+}
+
+TEST(BuildDocument, AWitnessTellsOfConnectsOnlyWhereThereIsEgress) {
+  Options options;
+  options.argv = {"x"};
+  options.telemetry = true;
+  const auto quiet = Built(options);
+  EXPECT_THAT(quiet.spec.telemetry->events, ElementsAre("process.spawned", "process.exited", "capability.denied"));
+  options.allow = {"192.0.2.1:443"};
+  const auto networked = Built(options);
+  EXPECT_THAT(networked.spec.telemetry->events, Contains("net.connect_attempted"));
 }
 
 TEST(BuildDocument, ResolvesGrantsOnceAgainstTheCallersDirectory) {

@@ -41,6 +41,9 @@ constexpr OptionRow kOptions[] = {
     {"--workdir", "PATH", kDocument, "directory the workload starts in (absolute, inside the cell)", kRunAndPlan,
      &Options::workdir},
     {"--terminal", "", kDocument, "give the workload a terminal of its own", kRunAndPlan, &Options::terminal},
+    {"--telemetry", "", kDocument,
+     "have a witness in the cell tell of its processes, refused calls and, with --allow, attempts to connect", kRunAndPlan,
+     &Options::telemetry},
     {"--secret", "NAME[=SRC]", kDocument,
      "give the workload secret NAME as a variable; SRC is env:VARIABLE or file:PATH (default: CELLOS_SECRET_NAME); "
      "repeatable",

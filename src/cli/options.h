@@ -32,7 +32,7 @@ struct Options {
   // The document.
   Text spec, id, ttl, timeout, memory, cpus, pids, scratch, workdir;
   List env, read_only, read_write, secrets, exports, allow, dns_resolvers;
-  bool terminal = false, print_spec = false;
+  bool terminal = false, telemetry = false, print_spec = false;
   // What a run is told besides its document.
   Text backend, policy, if_policy, state_dir, events, events_form;
   bool sign_events = false, durable = false, no_stdin = false;

@@ -60,6 +60,8 @@ constexpr SettingRow kSettings[] = {
     {"CELLOS_L7_GATE_OBSERVABILITY", Style::kTruthy, &Settings::l7_gate_observability},
     {"CELLOS_PER_FLOW_ENFORCEMENT_EVENTS", Style::kExactlyOne, &Settings::per_flow_enforcement_events},
 
+    {"CELLOS_TELEMETRY_INOTIFY_PATH", Style::kText, &Settings::telemetry_watch_path},
+
     {"CELL_OS_JSONL_EVENTS", Style::kText, &Settings::mirror_path},
     {"CELLOS_DLQ_DIR", Style::kText, &Settings::dlq_dir},
     {"CELLOS_REDACT_EVENT_FIELDS", Style::kText, &Settings::redact_fields},
