@@ -76,6 +76,7 @@ std::optional<std::string> CellRun::FailureText() const {
     case Reason::kSignalKilled:
     case Reason::kInitCrashed:
     case Reason::kGateFailed:
+    case Reason::kAgentSilenced:
       return std::string(ToString(out_.reason));
     case Reason::kTimeout:
     case Reason::kCommandNotFound:
@@ -185,6 +186,7 @@ void CellRun::ExportArtefacts() {
 void CellRun::Destroy() {
   if (cell_) leftovers_ = cell_->Destroy(kDestroyDeadline);
   cell_.reset();
+  if (host_watch_) host_watch_->TellEnd();
   if (!leftovers_.empty()) p_.live->LeaveForCollector();
   for (const std::string& leftover : leftovers_) out_.notes.push_back("left behind: " + leftover);
   secrets_.Revoke(recorder());

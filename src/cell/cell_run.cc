@@ -106,7 +106,7 @@ base::Result<> CellRun::OpenCoverage() {
   TRY(recorder().OpenCoverage(event::Observer::kSupervisor, {"lifecycle", "secrets", "exports"}));
   TRY(recorder().OpenCoverage(event::Observer::kInit, {"workload start and end"}));
   if (p_.plan->cgroup.hierarchy != base::CgroupHierarchy::kNone) {
-    TRY(recorder().OpenCoverage(event::Observer::kHostCgroup, {"cgroup leaf before start and after end"}));
+    TRY(recorder().OpenCoverage(event::Observer::kHostCgroup, {"cgroup leaf before start, once a second and after end"}));
   }
   if (p_.plan->telemetry) {
     TRY(recorder().OpenCoverage(event::Observer::kAgent, p_.plan->telemetry->declared));
@@ -157,6 +157,7 @@ base::Result<> CellRun::CreateCell() {
   control_ = TRY_STEP("create", ControlSocket::Listen(*p_.live));
   auto streams = TRY_STEP("streams", MakeCellStreams(plan.terminal, host_uid_, host_gid_));
   streams_ = std::move(streams.ours);
+  host_watch_ = std::make_unique<HostWatch>(recorder(), *p_.clock, [this] { SampleCgroup(); });
   if (plan.network) TRY(StartNetwork());
   auto created = p_.backend->Create({.plan = &plan,
                                      .streams = std::move(streams.cells),
@@ -202,6 +203,7 @@ base::Result<> CellRun::NoteAnchor(const backend::Anchor& anchor) {
   if (anchor.outer_pid == 0) {
     return anchor.cgroup_paths.empty() ? base::Result<>{} : p_.live->NoteCgroup(anchor.cgroup_paths);
   }
+  if (host_watch_) host_watch_->OnOuterProcess(anchor.outer_pid);
   TRY(p_.live->NoteProcess(anchor.outer_pid));
   return uid_slot_ ? uid_slot_->NoteHolder(anchor.outer_pid) : base::Result<>{};
 }
@@ -278,11 +280,14 @@ base::Result<> CellRun::Release() {
   secrets_.WipeValues();
   std::optional<RawMode> raw;
   if (p_.plan->terminal) raw.emplace(p_.request->streams.in);
+  std::vector<Companion*> beside = {host_watch_.get()};
+  if (network_) beside.push_back(network_.get());
+  Companions companions(std::move(beside));
   ending_ = Supervise({.cell = cell_.get(),
                        .log = &recorder().log(),
                        .plan = p_.plan,
                        .clock = p_.clock,
-                       .companion = network_.get(),
+                       .companion = &companions,
                        .limit_at = released_at_ + p_.plan->time_limit,
                        .ttl_at = ttl_at(),
                        .streams = std::move(streams_),

@@ -11,6 +11,7 @@
 #include "cell/admission.h"
 #include "cell/evidence_session.h"
 #include "cell/exports/exporter.h"
+#include "cell/host_watch.h"
 #include "cell/network/network_session.h"
 #include "cell/run.h"
 #include "cell/secrets.h"
@@ -84,6 +85,7 @@ class CellRun {
   std::optional<ControlSocket> control_;
   CellStreams streams_;
   std::unique_ptr<NetworkSession> network_;  // where the plan has a gate
+  std::unique_ptr<HostWatch> host_watch_;    // from before the cell's first process
   std::unique_ptr<backend::LiveCell> cell_;
   SecretSession secrets_;
   Ending ending_;

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// A tick of a second; the process connector is read whenever it has something, since it is the whole machine's.
+#include "cell/host_watch.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace cell {
+namespace {
+
+constexpr std::chrono::seconds kTick{1};
+
+}  // namespace
+
+HostWatch::HostWatch(Recorder& recorder, const base::Clock& clock, std::function<void()> sample)
+    : recorder_(recorder), clock_(clock), sample_(std::move(sample)), census_(probe::ProcessCensus::Open()) {}
+
+void HostWatch::OnOuterProcess(pid_t pid) {
+  if (!census_ || std::exchange(watched_, true)) return;
+  census_->Watch(pid);
+}
+
+void HostWatch::Watch(std::vector<pollfd>& polls) {
+  slot_ = polls.size();
+  polls.push_back({watched_ && !census_error_ ? census_->fd() : -1, POLLIN, 0});
+}
+
+void HostWatch::Act(std::span<const pollfd> polls) {
+  const base::BootTime now = clock_.Boot();
+  if (next_ == base::BootTime{0}) next_ = now + kTick;
+  if (more_ || (slot_ < polls.size() && polls[slot_].revents != 0)) ReadCensus();
+  if (now < next_) return;
+  next_ = now + kTick;
+  sample_();
+  if (watched_ && census_->totals() != told_) TellCensus();
+}
+
+base::BootTime HostWatch::Deadline() const { return more_ ? base::BootTime{0} : next_; }
+
+void HostWatch::ReadCensus() {
+  if (!watched_ || census_error_) return;
+  auto more = census_->Read();
+  more_ = more.value_or(false);
+  if (!more) census_error_ = std::move(more).error();
+}
+
+void HostWatch::TellCensus() {
+  if (!census_) {
+    recorder_.TryEmit(probe::CensusEvent(recorder_.cell(), std::unexpected(census_.error())));
+    return;
+  }
+  told_ = census_->totals();
+  recorder_.TryEmit(probe::CensusEvent(recorder_.cell(), told_));
+}
+
+void HostWatch::TellEnd() {
+  if (std::exchange(ended_, true)) return;
+  if (census_ && !watched_) return;  // there never was a process
+  do {
+    ReadCensus();
+  } while (more_);
+  TellCensus();
+}
+
+void Companions::Watch(std::vector<pollfd>& polls) {
+  for (Companion* each : all_) each->Watch(polls);
+}
+
+void Companions::Act(std::span<const pollfd> polls) {
+  for (Companion* each : all_) each->Act(polls);
+}
+
+base::BootTime Companions::Deadline() const {
+  base::BootTime until = base::BootTime::max();
+  for (const Companion* each : all_) until = std::min(until, each->Deadline());
+  return until;
+}
+
+std::optional<std::string> Companions::failure() const {
+  for (const Companion* each : all_) {
+    if (auto why = each->failure()) return why;
+  }
+  return std::nullopt;
+}
+
+Reason Companions::failure_reason() const {
+  for (const Companion* each : all_) {
+    if (each->failure()) return each->failure_reason();
+  }
+  return Companion::failure_reason();
+}
+
+void Companions::OnAgentFailed(const sandbox::CellEvent& event) {
+  for (Companion* each : all_) each->OnAgentFailed(event);
+}
+
+void Companions::Revoke() {
+  for (Companion* each : all_) each->Revoke();
+}
+
+}  // namespace cell
