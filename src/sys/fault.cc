@@ -85,12 +85,18 @@ void Arm(std::uint64_t at, int error) {
   state.seen_named = 0;
   state.fired = false;
   state.error = error;
+  state.act = nullptr;
   state.at = at;
 }
 
 void ArmCall(const char* call, int error) {
   Arm(0, error);
   strncpy(State().call, call, sizeof(Page::call) - 1);
+}
+
+void ArmAction(const char* call, void (*act)()) {
+  ArmCall(call, 0);
+  State().act = act;
 }
 
 void Disarm() { Arm(0, 0); }
@@ -106,6 +112,7 @@ long Fault(const char* call) {
   if (!fault::Hit(state, call, ++state.seen)) return 0;
   strncpy(state.hit, call, sizeof state.hit - 1);
   state.fired = true;
+  if (state.act != nullptr) state.act();
   if (state.error == fault::kKill) fault::Die();
   while (state.error == fault::kHang) pause();
   return -static_cast<long>(state.error);

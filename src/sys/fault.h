@@ -21,6 +21,7 @@ struct Page {
   bool once = false;
   std::atomic<std::uint64_t> seen_named{0};
   char hit[32] = {};   // the call that failed last
+  void (*act)() = nullptr;
 };
 inline constexpr int kHang = -2;  // instead of an errno: the call never returns
 
@@ -31,6 +32,9 @@ inline constexpr int kHang = -2;  // instead of an errno: the call never returns
 void Arm(std::uint64_t at, int error);
 // Fails every call named `call` with `error` until Disarm.
 void ArmCall(const char* call, int error);
+// Runs `act` before each call named `call`, in whichever process makes it, until Disarm; the call itself is made. What `act`
+// does does not come through here again.
+void ArmAction(const char* call, void (*act)());
 void Disarm();
 // Calls seen since the last Arm, by this process and its children.
 std::uint64_t Count();
