@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -62,8 +63,10 @@ struct Settings {
   bool l7_gate_observability = false;
   bool per_flow_enforcement_events = false;
 
-  // Telemetry (telemetry.md §2.1)
+  // Telemetry (telemetry.md §2.1, §3.6)
   std::string telemetry_watch_path;  // the one path whose changes fs.inotify_fired tells
+  // CELLOS_HOST_TELEMETRY_SIGN_… as set: an empty one is not an absent one.
+  std::optional<std::string> telemetry_signing, telemetry_signing_kid, telemetry_signing_hmac_key, telemetry_signing_seed;
 
   // Events
   std::string events_path;  // JSONL sink, empty: none

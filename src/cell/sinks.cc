@@ -35,6 +35,15 @@ base::Result<std::optional<event::EventSigner>> SignerOf(const Settings& setting
   return std::move(*signer);
 }
 
+base::Result<std::optional<event::EventSigner>> TelemetrySignerOf(const Settings& settings) {
+  auto signer = event::TelemetrySignerFromSettings({settings.telemetry_signing, settings.telemetry_signing_kid,
+                                                    settings.telemetry_signing_hmac_key, settings.telemetry_signing_seed});
+  if (!signer) {
+    return base::Fail(base::ErrorKind::kInvalid, signer.error().setting + ": " + signer.error().message);
+  }
+  return std::move(*signer);
+}
+
 // Judged by where the directory of `path` is, whatever links led there.
 base::Result<> RefuseInside(int state, const std::string& path) {
   const std::size_t slash = path.rfind('/');
@@ -64,6 +73,9 @@ base::Result<Sinks> MakeSinks(const Settings& settings, const crypto::SigningKey
     auto signer = SignerOf(settings, deployment_key, deployment_name);
     if (!signer) return At("signing", std::move(signer).error());
     options.signer = std::move(*signer);
+    auto telemetry_signer = TelemetrySignerOf(settings);
+    if (!telemetry_signer) return At("signing", std::move(telemetry_signer).error());
+    options.telemetry_signer = std::move(*telemetry_signer);
     if (!settings.dlq_dir.empty()) {
       auto letters = event::DeadLetters::Open(settings.dlq_dir, clock);
       if (!letters) return At("sink", std::move(letters).error());
@@ -78,6 +90,8 @@ base::Result<Sinks> MakeSinks(const Settings& settings, const crypto::SigningKey
     // Asked-for signing that can't work is told even where nothing would be signed.
     auto signer = SignerOf(settings, deployment_key, deployment_name);
     if (!signer) return At("signing", std::move(signer).error());
+    auto telemetry_signer = TelemetrySignerOf(settings);
+    if (!telemetry_signer) return At("signing", std::move(telemetry_signer).error());
   }
   return made;
 }

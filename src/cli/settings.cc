@@ -61,6 +61,10 @@ constexpr SettingRow kSettings[] = {
     {"CELLOS_PER_FLOW_ENFORCEMENT_EVENTS", Style::kExactlyOne, &Settings::per_flow_enforcement_events},
 
     {"CELLOS_TELEMETRY_INOTIFY_PATH", Style::kText, &Settings::telemetry_watch_path},
+    {"CELLOS_HOST_TELEMETRY_SIGN_ALG", Style::kTextOrEmpty, &Settings::telemetry_signing},
+    {"CELLOS_HOST_TELEMETRY_SIGN_KID", Style::kTextOrEmpty, &Settings::telemetry_signing_kid},
+    {"CELLOS_HOST_TELEMETRY_SIGN_HMAC_KEY", Style::kTextOrEmpty, &Settings::telemetry_signing_hmac_key},
+    {"CELLOS_HOST_TELEMETRY_SIGN_ED25519_SK", Style::kTextOrEmpty, &Settings::telemetry_signing_seed},
 
     {"CELL_OS_JSONL_EVENTS", Style::kText, &Settings::mirror_path},
     {"CELLOS_DLQ_DIR", Style::kText, &Settings::dlq_dir},
@@ -192,9 +196,10 @@ base::Result<> StoreUnsupported(const SettingRow& row, std::string_view text) {
 }
 
 base::Result<> Apply(const SettingRow& row, std::string_view text, AllSettings& settings) {
-  if (text.empty() && row.style != Style::kPresence) return {};
+  if (text.empty() && row.style != Style::kPresence && row.style != Style::kTextOrEmpty) return {};
   switch (row.style) {
     case Style::kText: return StoreText(row, text, settings);
+    case Style::kTextOrEmpty: Store(row, std::optional(std::string(text)), settings); return {};
     case Style::kList: Store(row, SplitList(text, ","), settings); return {};
     case Style::kPathList: Store(row, SplitList(text, ",\n"), settings); return {};
     case Style::kNumber: return StoreNumber(row, text, settings);

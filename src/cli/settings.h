@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@ namespace cli {
 // How the text of a variable is understood.
 enum class Style : std::uint8_t {
   kText,             // empty counts as unset
+  kTextOrEmpty,      // empty does not
   kList,             // comma separated, blanks around entries dropped
   kPathList,         // comma or newline separated
   kNumber,           // decimal, at least 1
@@ -42,7 +44,8 @@ struct AllSettings {
 struct SettingRow {
   std::string_view variable;
   Style style;
-  std::variant<std::monostate, std::string cell::Settings::*, bool cell::Settings::*,
+  std::variant<std::monostate, std::string cell::Settings::*, std::optional<std::string> cell::Settings::*,
+               bool cell::Settings::*,
                std::vector<std::string> cell::Settings::*, std::uint64_t cell::Settings::*,
                std::uint32_t cell::Settings::*, std::string AllSettings::*>
       target;

@@ -116,12 +116,34 @@ std::unexpected<SigningSettingsError> Fault(std::string setting, std::string mes
 constexpr const char* kMode = "CELLOS_EVENT_SIGNING";
 constexpr const char* kKid = "CELLOS_EVENT_SIGNING_KID";
 constexpr const char* kKey = "CELLOS_EVENT_SIGNING_KEY_BASE64";
+constexpr const char* kTelemetryAlgorithm = "CELLOS_HOST_TELEMETRY_SIGN_ALG";
+constexpr const char* kTelemetryKid = "CELLOS_HOST_TELEMETRY_SIGN_KID";
+constexpr const char* kTelemetryHmac = "CELLOS_HOST_TELEMETRY_SIGN_HMAC_KEY";
+constexpr const char* kTelemetrySeed = "CELLOS_HOST_TELEMETRY_SIGN_ED25519_SK";
+
+std::string LowerTrimmed(const std::optional<std::string>& text) {
+  std::string lower = Trimmed(text);
+  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return lower;
+}
+
+std::expected<std::optional<EventSigner>, SigningSettingsError> SignerWith(
+    bool ed25519, std::string kid, const char* setting, const std::optional<std::string>& key_base64) {
+  std::string text = Trimmed(key_base64);
+  auto key = base::Base64Decode(text, base::Base64::kUrl);
+  explicit_bzero(text.data(), text.size());
+  if (!key || key->empty()) return Fault(setting, "not set, or not base64url");
+  if (ed25519 && key->size() != 32) return Fault(setting, "an ed25519 seed has 32 bytes");
+  auto signer = ed25519 ? EventSigner::WithSeed(*key, std::move(kid)) : EventSigner::WithHmacKey(*key, std::move(kid));
+  if (!key->empty()) explicit_bzero(key->data(), key->size());
+  if (!signer) return Fault(setting, std::move(signer).error().message);
+  return std::optional<EventSigner>(std::move(*signer));
+}
 
 }  // namespace
 
 std::expected<std::optional<EventSigner>, SigningSettingsError> SignerFromSettings(const SigningSettings& settings) {
-  std::string mode = Trimmed(settings.mode);
-  std::ranges::transform(mode, mode.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string mode = LowerTrimmed(settings.mode);
   if (mode.empty() || mode == "off") return std::nullopt;
   const bool ed25519 = mode == "ed25519";
   if (!ed25519 && mode != "hmac" && mode != "hmac-sha256") {
@@ -129,15 +151,28 @@ std::expected<std::optional<EventSigner>, SigningSettingsError> SignerFromSettin
   }
   std::string kid = Trimmed(settings.kid);
   if (kid.empty()) return Fault(kKid, "the name of the signing key is not set");
-  std::string text = Trimmed(settings.key_base64);
-  auto key = base::Base64Decode(text, base::Base64::kUrl);
-  explicit_bzero(text.data(), text.size());
-  if (!key || key->empty()) return Fault(kKey, "not set, or not base64url");
-  if (ed25519 && key->size() != 32) return Fault(kKey, "an ed25519 seed has 32 bytes");
-  auto signer = ed25519 ? EventSigner::WithSeed(*key, std::move(kid)) : EventSigner::WithHmacKey(*key, std::move(kid));
-  if (!key->empty()) explicit_bzero(key->data(), key->size());
-  if (!signer) return Fault(kKey, std::move(signer).error().message);
-  return std::optional<EventSigner>(std::move(*signer));
+  return SignerWith(ed25519, std::move(kid), kKey, settings.key_base64);
+}
+
+std::expected<std::optional<EventSigner>, SigningSettingsError> TelemetrySignerFromSettings(
+    const TelemetrySigningSettings& settings) {
+  const std::string algorithm = LowerTrimmed(settings.algorithm);
+  const bool ed25519 = algorithm == "ed25519";
+  if (settings.hmac_key && settings.ed25519_seed) {
+    return Fault(kTelemetryHmac, "mutual-exclusion: it is set beside CELLOS_HOST_TELEMETRY_SIGN_ED25519_SK; set the one "
+                                 "that the algorithm needs");
+  }
+  if (algorithm.empty() || algorithm == "off") {
+    if (settings.hmac_key) return Fault(kTelemetryHmac, "a key is set, but signing is off");
+    if (settings.ed25519_seed) return Fault(kTelemetrySeed, "a key is set, but signing is off");
+    return std::nullopt;
+  }
+  if (!ed25519 && algorithm != "hmac" && algorithm != "hmac-sha256") {
+    return Fault(kTelemetryAlgorithm, "\"" + base::Escape(algorithm) + "\" is none of off, ed25519, hmac-sha256, hmac");
+  }
+  if (Trimmed(settings.kid).empty()) return Fault(kTelemetryKid, "the name of the signing key is not set");
+  return ed25519 ? SignerWith(true, *settings.kid, kTelemetrySeed, settings.ed25519_seed)
+                 : SignerWith(false, *settings.kid, kTelemetryHmac, settings.hmac_key);
 }
 
 }  // namespace event

@@ -20,6 +20,10 @@ base::Result<std::string> WithData(std::string_view leaf, const std::string& dat
   return out + "}";
 }
 
+bool IsOfGuest(std::string_view type) {
+  return type.contains(".observability.guest.") || type.contains(".observability.v1.guest.");
+}
+
 }  // namespace
 
 base::Result<std::optional<OutsideSink::Prepared>> OutsideSink::Prepare(std::string_view leaf) const {
@@ -32,7 +36,9 @@ base::Result<std::optional<OutsideSink::Prepared>> OutsideSink::Prepare(std::str
   }
   options_.redaction.Apply(*event);
   Prepared prepared{.id = event->id, .type = event->type};
-  if (options_.signer) {
+  if (options_.telemetry_signer && IsOfGuest(event->type)) {
+    prepared.text = options_.telemetry_signer->Envelope(*event);
+  } else if (options_.signer) {
     prepared.text = options_.signer->Wrap(*event).ToText();
   } else if (options_.form == EventsForm::kPublished) {
     prepared.text = event->ToText();

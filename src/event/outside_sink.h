@@ -24,6 +24,9 @@ class OutsideSink : public Sink {
     EventsForm form = EventsForm::kPublished;
     Redaction redaction = {};
     std::optional<EventSigner> signer = std::nullopt;
+    // Signs what the witness in a cell declares and what is told of it, in place of `signer`: such an event goes out as
+    // the envelope itself, never wrapped (telemetry.md §3.6).
+    std::optional<EventSigner> telemetry_signer = std::nullopt;
     std::optional<DeadLetters> dead_letters = std::nullopt;
   };
   OutsideSink(std::unique_ptr<Transport> transport, Options options)

@@ -92,4 +92,13 @@ struct SigningSettingsError {
 // nullopt: signing is off. A fault is fatal for the caller: events never go out unsigned by mistake.
 std::expected<std::optional<EventSigner>, SigningSettingsError> SignerFromSettings(const SigningSettings& settings);
 
+// CELLOS_HOST_TELEMETRY_SIGN_ALG, _KID, _HMAC_KEY and _ED25519_SK as set (telemetry.md §3.6); absent: not set, which an
+// empty text is not.
+struct TelemetrySigningSettings {
+  std::optional<std::string> algorithm, kid, hmac_key, ed25519_seed;
+};
+// As SignerFromSettings, for what the witness in a cell declares.
+std::expected<std::optional<EventSigner>, SigningSettingsError> TelemetrySignerFromSettings(
+    const TelemetrySigningSettings& settings);
+
 }  // namespace event
