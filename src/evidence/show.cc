@@ -10,6 +10,7 @@
 
 #include "base/encoding.h"
 #include "event/run_log.h"
+#include "event/types.h"
 #include "evidence/verify/jcs_scan.h"
 #include "evidence/verify/line_reader.h"
 #include "evidence/verify/run_files.h"
@@ -20,6 +21,8 @@ namespace {
 constexpr std::string_view kTypePrefix = "dev.cellos.events.cell.";
 constexpr std::size_t kMaxValue = 80;
 constexpr std::size_t kMaxLine = 240;
+constexpr std::uint64_t kMaxFindings = 200;
+constexpr std::size_t kMaxCites = 80;
 
 // Members of data that every event repeats, or that are of no use in one line.
 constexpr std::array<std::string_view, 12> kLeftOut = {"cellId",   "certificate",   "correlation",    "cites",
@@ -63,6 +66,36 @@ std::string LineOf(std::uint64_t index, const Line& line, JcsScanner& leaf, bool
                      base::Escape(text("observer"), 20), claimed, base::Escape(type, 80), Summary(leaf), mark);
 }
 
+// "contradiction  rule: text (leaves 3, 17)"; empty for a leaf that is no finding.
+std::string FindingOf(const JcsScanner& leaf) {
+  if (PlainStringOf(leaf.Find("type")) != event::kFinding) return {};
+  const auto text = [&](std::string_view name, std::size_t most) {
+    return base::Escape(StringOf(leaf.FindData(name)).value_or("?"), most);
+  };
+  std::string_view cites = leaf.FindData("cites");
+  if (IsArray(cites)) cites = cites.substr(1, cites.size() - 2);
+  return fmt::format("  {:<13}  {}: {} (leaves {})", text("verdict", 20), text("rule", 60), text("text", 400),
+                     base::Escape(cites, kMaxCites));
+}
+
+// What the witnesses of the run say of each other, as they said it; nothing is judged anew here.
+base::Result<> ShowFindings(const FileView& events, std::uint64_t proven, const std::function<void(std::string_view)>& write) {
+  LineReader lines(events, event::kMaxLeafBytes);
+  JcsScanner leaf;
+  std::uint64_t shown = 0;
+  for (std::uint64_t index = 0;; ++index) {
+    const auto line = TRY(lines.Next());
+    if (!line) break;
+    if (line->too_long || !line->ended || !line->text.contains("evidence_log.v1.finding") || !leaf.Scan(line->text)) continue;
+    const std::string text = FindingOf(leaf);
+    if (text.empty() || ++shown > kMaxFindings) continue;
+    if (shown == 1) write("findings:\n");
+    write(text + (index < proven ? "\n" : "  UNPROVEN\n"));
+  }
+  if (shown > kMaxFindings) write(fmt::format("  … {} findings are not listed\n", shown - kMaxFindings));
+  return {};
+}
+
 }  // namespace
 
 base::Result<> ShowRun(const std::string& path, const Report& report, const ShowOptions& options,
@@ -73,6 +106,7 @@ base::Result<> ShowRun(const std::string& path, const Report& report, const Show
   if (!events) return base::Fail(base::ErrorKind::kNotFound, "the run has no events.jsonl");
   const std::uint64_t proven =
       report.verdict == Verdict::kInvalid || report.verdict == Verdict::kUsage ? 0 : report.proven;
+  TRY(ShowFindings(*events, proven, write));
   write("events:\n");
   LineReader lines(*events, event::kMaxLeafBytes);
   JcsScanner leaf;

@@ -12,6 +12,7 @@
 #include "evidence/verify/seal_checks.h"
 #include "evidence/verify/seal_reader.h"
 #include "evidence/verify/verify.h"
+#include "evidence/witness/findings_check.h"
 #include "spec/document.h"
 #include "spec/required_sources.h"
 
@@ -81,6 +82,7 @@ class RunVerifier {
   std::optional<LeafZero> zero_;
   std::optional<Seal> seal_;
   std::size_t certifier_ = 0;
+  FindingsCheck witness_;
   std::optional<LogWalk> walk_;
   PlanFile plan_;
   std::optional<spec::CellDocument> document_;
@@ -149,12 +151,11 @@ base::Result<> RunVerifier::Walk() {
                     .frame_end = may_be_torn ? FrameEnd::kMayBeCut : FrameEnd::kComplete,
                     .digest_events = seal_.has_value()};
   SealPointers pointers;
-  if (seal_) {
-    pointers = TRY(SealPointers::Of(*seal_));
-    inputs.on_leaf = [&](std::uint64_t index, const LeafFacts& facts, const JcsScanner& leaf) {
-      return pointers.Visit(index, facts, leaf);
-    };
-  }
+  if (seal_) pointers = TRY(SealPointers::Of(*seal_));
+  inputs.on_leaf = [&](std::uint64_t index, const LeafFacts& facts, const JcsScanner& leaf) -> base::Result<> {
+    witness_.Take(index, facts, leaf);
+    return seal_ ? pointers.Visit(index, facts, leaf) : base::Result<>{};
+  };
   walk_ = TRY(WalkLog(inputs));
   TRY(TellWalk());
   if (seal_) TRY(pointers.Finish());
@@ -281,6 +282,7 @@ base::Result<> RunVerifier::CheckWitnesses() {
   report_.contradiction = log.contradiction;
   report_.contradictions = log.first_contradictions;
   Passed("findings", fmt::format("{} agree, {} gap, {} contradiction", log.agree, log.gap, log.contradiction));
+  report_.checks.push_back(std::move(witness_).Conclude());
   return {};
 }
 
