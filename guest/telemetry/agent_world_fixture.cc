@@ -4,13 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -23,10 +21,6 @@
 
 #include <fstream>
 #include <new>
-
-#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
-#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
-#endif
 
 namespace guest {
 namespace {
@@ -73,7 +67,8 @@ int ConfigMemory(const WorldOptions& options) {
   config.ours = options.ours;
   config.heartbeat_ms = options.heartbeat_ms;
   if (!options.watch_path.empty()) {
-    config.watch_path = {reinterpret_cast<const std::uint8_t*>(options.watch_path.c_str()), options.watch_path.size() + 1};
+    config.watch_path.data = reinterpret_cast<const std::uint8_t*>(options.watch_path.c_str());
+    config.watch_path.size = options.watch_path.size() + 1;
   }
   config.filter = {reinterpret_cast<const std::uint8_t*>(&kAllow), sizeof kAllow};
   std::vector<std::uint8_t> bytes(wire::EncodedSize(config));
@@ -106,62 +101,9 @@ struct World {
 struct Report {
   volatile int leader_status = -1, agent_status = -1, outside = -1, flag = 0;
   volatile std::uint8_t answer = 0xff;
+  volatile bool killable_wait = true;
 };
 Report* shared_report;  // one page shared with the world's processes
-
-std::vector<sock_filter> NotifyingFilter(const WorldOptions& options) {
-  std::vector<sock_filter> code;
-  const auto add = [&](std::uint16_t op, std::uint32_t k, std::uint8_t yes = 0, std::uint8_t no = 0) {
-    code.push_back({op, yes, no, k});
-  };
-  const auto load = [&](std::uint32_t offset) { add(BPF_LD | BPF_W | BPF_ABS, offset); };
-  const auto notify_if = [&](long nr) {
-    add(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(nr), 0, 1);
-    add(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
-  };
-  const auto declares = [&](ProbeSource source) { return (options.sources & wire::SourceBit(source)) != 0; };
-  load(offsetof(seccomp_data, nr));
-  add(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1);
-  add(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
-  if (declares(ProbeSource::kProcessSpawned) || declares(ProbeSource::kProcessExited)) {
-    for (const long nr : {SYS_execve, SYS_execveat, SYS_exit_group}) notify_if(nr);
-    if (options.full) {
-      for (const long nr : {SYS_clone, SYS_fork, SYS_vfork, SYS_wait4, SYS_waitid}) notify_if(nr);
-    } else {
-      add(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 4);
-      load(offsetof(seccomp_data, args[0]));
-      add(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 0, 1);
-      add(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
-      add(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-    }
-  }
-  if (declares(ProbeSource::kCapabilityDenied)) {
-    for (const long nr : {SYS_mount, SYS_chroot}) notify_if(nr);
-  }
-  if (declares(ProbeSource::kNetConnectAttempted)) {
-    notify_if(SYS_connect);
-    add(BPF_JMP | BPF_JEQ | BPF_K, SYS_sendto, 0, 5);
-    load(offsetof(seccomp_data, args[4]));
-    add(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2);
-    load(offsetof(seccomp_data, args[4]) + 4);
-    add(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
-    add(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
-  }
-  add(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-  return code;
-}
-
-int InstallListener(const WorldOptions& options) {
-  auto code = NotifyingFilter(options);
-  const sock_fprog program = {static_cast<unsigned short>(code.size()), code.data()};
-  Must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
-  const auto install = [&](unsigned long flags) {
-    return static_cast<int>(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program));
-  };
-  int listener = install(SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
-  if (listener < 0 && errno == EINVAL) listener = install(SECCOMP_FILTER_FLAG_NEW_LISTENER);
-  return static_cast<int>(Must(listener, "listener"));
-}
 
 void PassListener(int handover, int listener) {
   char byte = 0;
@@ -181,11 +123,14 @@ void PassListener(int handover, int listener) {
 }
 
 WorldView ViewOf(const World& world) {
-  return {world.agent_pidfd, world.proc, world.mapped, &shared_report->flag};
+  return {world.agent_pidfd, world.proc, world.mapped, shared_report->killable_wait, &shared_report->flag};
 }
 
 [[noreturn]] void RunLeader(const World& world) {
-  const int listener = InstallListener(world.options);
+  bool killable_wait = true;
+  const int listener = InstallListener(world.options, &killable_wait);
+  if (listener < 0) Give("listener");
+  shared_report->killable_wait = killable_wait;
   PassListener(world.handover.test, listener);
   std::uint8_t answer = 0xff;
   const ssize_t count = recv(world.handover.test, &answer, 1, 0);
@@ -219,8 +164,9 @@ void Place(int fd, int at) { Must(dup2(fd, at), "dup2"); }
   for (int& fd : from) fd = static_cast<int>(Must(fcntl(fd, F_DUPFD, 100), "dup"));
   for (int i = 0; i < 5; ++i) Place(from[i], wire::kAgentConfigFd + i);
   Must(fcntl(from[5], F_SETFD, FD_CLOEXEC), "cloexec");
-  for (int fd = wire::kAgentFirstFreeFd; fd < 200; ++fd) {
-    if (fd != from[5]) close(fd);
+  for (int fd = 0; fd < 200; ++fd) {
+    const bool given = fd >= wire::kAgentConfigFd && fd < wire::kAgentFirstFreeFd;
+    if (!given && fd != from[5]) close(fd);
   }
   char* const arguments[] = {const_cast<char*>("cellos-telemetry"), nullptr};
   char* const environment[] = {nullptr};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A small world around the real agent: an outer pid namespace whose PID 1 starts it as PID 2, an inner one with a leader
-// that has a notifying filter and then does what a test asks. No sandbox.
+// A small world around the real agent: an outer pid namespace whose PID 1 starts it as PID 2, an inner one whose leader
+// has a notifying filter and then does what a test asks. No sandbox.
 #pragma once
 
 #include <functional>
@@ -21,6 +21,7 @@ struct WorldView {
   int agent_pidfd;
   int proc;                           // the outer procfs
   const volatile wire::AgentPage* page;
+  bool killable_wait;                 // what waits for the agent is interrupted by SIGKILL alone
   volatile int* flag;                 // shared by both, 0 at the start
 
   void Raise() const { *flag = 1; }
@@ -56,6 +57,9 @@ struct WorldOutcome {
 
 // Runs `leader` in the world and waits for all of it to end. The leader's value is its exit code.
 WorldOutcome RunWorld(const WorldOptions& options, const std::function<int(const WorldView&)>& leader);
+
+// Installs the filter that notifies what `options` declares; its listener, or -1 and errno. For the leader.
+int InstallListener(const WorldOptions& options, bool* killable_wait);
 
 // Why there can be no such world here; empty when there can.
 std::string WhyNoWorld();

@@ -52,6 +52,7 @@ long MapPage(Agent* agent) {
   if (Failed(memory)) return memory;
   agent->page = reinterpret_cast<wire::AgentPage*>(memory);
   Sys(SYS_close, wire::kAgentPageFd);
+  Beat(agent->page);
   return 0;
 }
 
@@ -106,7 +107,9 @@ long ReceiveListener(Agent* agent) {
   const long count = Sys(SYS_recvmsg, wire::kAgentHandoverFd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   if (count <= 0) Exit(wire::kAgentExitFailed);  // the leader is gone
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(sizeof(int))) return -EBADMSG;
+  if (header == nullptr || header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(sizeof(int))) {
+    return -EBADMSG;
+  }
   agent->listener = *reinterpret_cast<const int*>(CMSG_DATA(header));
   return 0;
 }

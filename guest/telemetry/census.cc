@@ -13,7 +13,9 @@ using proc::Sight;
 constexpr uint64_t kMs = 1'000'000;
 constexpr uint64_t kLimboMs = 50;              // far longer than a start takes between its number and its task
 constexpr uint64_t kCreditNs = 1000 * kMs;     // a thread that was to start has its number by then
+constexpr uint32_t kSlowlyReused = 8192;       // numbers; a hundred milliseconds is the longest that an end goes unseen
 constexpr uint32_t kMaxCredits = 1u << 20;
+constexpr uint64_t kTickNs = 10 * kMs;         // of proc::BootTicks
 constexpr uint64_t kBusyNs = 500 * kMs;
 constexpr uint32_t kThreadFlags = 0x00010000 | 0x00000800 | 0x00000100;  // CLONE_THREAD | CLONE_SIGHAND | CLONE_VM
 
@@ -28,7 +30,8 @@ void Census::Start(uint32_t sources, bool full, bool tells_status, uint32_t self
   if (!tracks_) return;
   pid_max_ = proc::PidMax();
   forks_base_ = proc::Forks();
-  read_ticks_ = proc::BootTicks();
+  tick_ns_ = now;
+  read_ticks_ = tick_ticks_ = proc::BootTicks();
   cursor_ = proc::Cursor();
   proc::StartWalk();
   for (uint32_t pid = proc::NextInWalk(); pid != 0; pid = proc::NextInWalk()) {
@@ -88,6 +91,9 @@ Sight Census::Look(uint32_t number, int* pidfd) const {
 
 // A call of `number` was notified: it stands still until the answer.
 Process* Census::Caller(uint32_t number, uint64_t now) {
+  // Numbers do not come round so soon that a process known to live could be another one by now.
+  Process* known = table_.Find(number);
+  if (known != nullptr && known->phase == Process::Phase::kAlive && pid_max_ >= kSlowlyReused) return known;
   calling_ = number;
   Advance(now);
   Process* process = Resolve(number, now);
@@ -144,7 +150,7 @@ void Census::OnWait(uint64_t now) {
 }
 
 void Census::Advance(uint64_t now) {
-  const uint64_t ticks = proc::BootTicks();
+  const uint64_t ticks = tick_ticks_ + (now > tick_ns_ ? (now - tick_ns_) / kTickNs : 0);
   const uint32_t cursor = proc::Cursor();
   if (cursor == 0) return;
   if (cursor == cursor_) {
@@ -217,6 +223,7 @@ void Census::PassThread(uint32_t number) {
 }
 
 void Census::DecideLimbo(uint64_t now, uint64_t grace_ms) {
+  int64_t unseen = -1;  // not asked yet
   while (limbo_.Size() != 0) {
     const Limbo::Entry oldest = limbo_.Oldest();
     if (grace_ms != 0 && Limbo::Milliseconds(now) - oldest.since_ms < grace_ms) return;
@@ -233,10 +240,13 @@ void Census::DecideLimbo(uint64_t now, uint64_t grace_ms) {
       case Sight::kGone:
         if (thread_credits_ > 0) {
           --thread_credits_;
-        } else if (UnseenStarts() > 0) {
-          ++accounted_;
-          TellUnseen(oldest.number, now);
+          break;
         }
+        if (unseen < 0) unseen = UnseenStarts();
+        if (unseen == 0) break;
+        --unseen;
+        ++accounted_;
+        TellUnseen(oldest.number, now);
     }
   }
 }
@@ -244,8 +254,9 @@ void Census::DecideLimbo(uint64_t now, uint64_t grace_ms) {
 // At most so many tasks were started that nobody accounted for: a start that was refused has used up a number too.
 int64_t Census::UnseenStarts() const {
   const uint64_t forks = proc::Forks();
-  if (forks_base_ == 0 || forks == 0) return 1;
-  return static_cast<int64_t>(forks - forks_base_) - accounted_;
+  if (forks_base_ == 0 || forks == 0) return INT64_MAX;
+  const int64_t unseen = static_cast<int64_t>(forks - forks_base_) - accounted_;
+  return unseen > 0 ? unseen : 0;
 }
 
 // Starts on the rest of the machine make the bound loose, so it starts anew; those in limbo may lie before.
@@ -263,6 +274,8 @@ void Census::Rebase(uint64_t now) {
 void Census::Tick(uint64_t now) {
   if (!tracks_) return;
   ++tick_;
+  tick_ns_ = now;
+  tick_ticks_ = proc::BootTicks();
   Settle(now);
   Advance(now);
   DecideLimbo(now, kLimboMs);

@@ -3,8 +3,8 @@
 // through /proc. Turns them into events; see proc_port.h for where facts come from.
 //
 // A life is told by one process.spawned, one more for each exec after its first, and one process.exited. A start is
-// seen by the cursor whether or not anything of it is notified; a number that nobody has is a thread that is gone if the
-// start of one was notified, else a process that is gone, unless fewer tasks than that were started on the machine.
+// seen by the cursor whether or not anything of it is notified; a number that nobody has is a thread that is gone if
+// the start of one was notified, else a process that is gone, unless fewer tasks than that were started on the machine.
 #pragma once
 
 #include <stdint.h>
@@ -85,7 +85,8 @@ class Census {
   bool threads_ = false;             // some thread was to start
   bool overflowed_ = false;          // some process is in no slot
   uint64_t credit_ns_ = 0, active_ns_ = 0;
-  uint64_t read_ticks_ = 0;          // boot time before the cursor was read last
+  uint64_t read_ticks_ = 0;          // boot time before the cursor was read last, or a little earlier
+  uint64_t tick_ns_ = 0, tick_ticks_ = 0;  // both clocks at the last tick
   uint64_t forks_base_ = 0;          // proc::Forks() at some earlier time; 0: unknown
   int64_t accounted_ = 0;            // starts seen since then
   Limbo limbo_;

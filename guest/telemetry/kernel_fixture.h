@@ -35,7 +35,7 @@ class FakeKernel {
   std::map<int, std::uint32_t> pidfds;           // open ones
   std::map<std::uint32_t, std::uint32_t> ended;  // wait status of what was reaped, if this kernel tells it
   std::uint32_t cursor = 4, pid_max = 32768;
-  std::uint64_t forks = 1000, ticks = 5000;
+  std::uint64_t forks = 1000, ticks = 100'000;
   bool tells_exit_info = true;
 
  private:

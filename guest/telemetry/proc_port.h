@@ -32,8 +32,8 @@ uint64_t BootTicks();
 void StartWalk();
 uint32_t NextInWalk();
 
-// Descriptors of processes are watched: the agent's loop hands `slot` and `pid` back when the process has ended, and once
-// more when it was reaped, where the kernel says so. False: not watched.
+// Descriptors of processes are watched: the agent's loop hands `slot` and `pid` back when the process has ended, and
+// once more when it was reaped, where the kernel says so. False: not watched.
 bool Watch(int pidfd, uint32_t pid, uint32_t slot);
 // How it ended (see wire::kExitBySignal); false when the kernel can't tell, or not yet.
 bool ExitInfo(int pidfd, uint64_t* status);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The few facts that the agent takes from texts of /proc. Total functions: the names of processes are in these texts, and
-// the workload chooses them.
+// The few facts that the agent takes from texts of /proc. Total functions: the names of processes are in these texts,
+// and the workload chooses them.
 #pragma once
 
 #include <stddef.h>

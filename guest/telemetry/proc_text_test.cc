@@ -9,8 +9,8 @@ namespace guest {
 namespace {
 
 const std::string kAfterName =
-    " S 3 40 41 0 -1 1077936192 11 0 0 0 0 0 0 0 20 0 7 0 123456 1000 200 18446744073709551615 93824 93999 140720 0 0 0 0 "
-    "0 0 0 0 0 17 0 0 0 0 0 0 93830 93840 93850 140721 140722 140723 140724 2304\n";
+    " S 3 40 41 0 -1 1077936192 11 0 0 0 0 0 0 0 20 0 7 0 123456 1000 200 18446744073709551615 93824 93999 140720 0 0 0 "
+    "0 0 0 0 0 0 17 0 0 0 0 0 0 93830 93840 93850 140721 140722 140723 140724 2304\n";
 
 bool Parse(const std::string& text, ProcessStat* stat) { return ParseStat(text.data(), text.size(), stat); }
 
@@ -46,8 +46,8 @@ TEST(ProcText, TheImageChangesWithAnyAddressAndIsNoneWhenHidden) {
   text.replace(text.find("140722"), 6, "140729");
   ASSERT_TRUE(Parse(text, &other));
   EXPECT_NE(one.image, other.image);
-  ASSERT_TRUE(Parse("42 (a) S 3 40 41 0 -1 64 11 0 0 0 0 0 0 0 20 0 1 0 123456 1000 200 18446744073709551615 1 1 0 0 0 0 0 "
-                    "0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n", &hidden));
+  ASSERT_TRUE(Parse("42 (a) S 3 40 41 0 -1 64 11 0 0 0 0 0 0 0 20 0 1 0 123456 1000 200 18446744073709551615 1 1 0 0 "
+                    "0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n", &hidden));
   EXPECT_EQ(hidden.image, 0u);
 }
 
@@ -87,7 +87,8 @@ TEST(ProcText, TheThreadGroupIsFound) {
 }
 
 TEST(ProcText, TheCountOfForksIsFoundHoweverTheTextIsCut) {
-  const std::string text = "cpu  1 2 3\nintr 99 processes 5\nprocesse 4\nxprocesses 3\nprocesses 7001\nprocs_running 2\n";
+  const std::string text =
+      "cpu  1 2 3\nintr 99 processes 5\nprocesse 4\nxprocesses 3\nprocesses 7001\nprocs_running 2\n";
   for (std::size_t cut = 0; cut <= text.size(); ++cut) {
     ForkCount forks;
     forks.Feed(text.data(), cut);

@@ -25,7 +25,8 @@ TEST(AgentProgram, IsSmallAndStatic) {
   memcpy(&header, program.data(), sizeof header);
   for (int i = 0; i < header.e_phnum; ++i) {
     Elf64_Phdr segment;
-    memcpy(&segment, program.data() + header.e_phoff + static_cast<std::size_t>(i) * header.e_phentsize, sizeof segment);
+    const std::size_t from = header.e_phoff + static_cast<std::size_t>(i) * header.e_phentsize;
+    memcpy(&segment, program.data() + from, sizeof segment);
     EXPECT_NE(segment.p_type, PT_INTERP);
     EXPECT_TRUE(segment.p_type != PT_GNU_STACK || (segment.p_flags & PF_X) == 0);
     EXPECT_NE(segment.p_flags & (PF_W | PF_X), static_cast<Elf64_Word>(PF_W | PF_X));

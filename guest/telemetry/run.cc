@@ -50,6 +50,7 @@ class Loop {
   bool Tells(ProbeSource source) const { return (agent_.config.sources & wire::SourceBit(source)) != 0; }
 
   const Agent& agent_;
+  uint64_t now_ = 0;  // of this turn
   uint64_t next_tick_ = 0, next_walk_ = 0, next_heartbeat_ = 0;
   bool blocked_ = false;  // the channel takes nothing now
   bool broken_ = false;   // and never will
@@ -58,35 +59,34 @@ class Loop {
 void Loop::Start() {
   outbox.Start(agent_.config.ours, agent_.self);
   census.Start(agent_.config.sources, agent_.config.full, agent_.config.ours, agent_.self, &outbox, MonotonicNs());
-  next_tick_ = MonotonicNs();
+  next_tick_ = now_ = MonotonicNs();
 }
 
 void Loop::Turn() {
   Beat(agent_.page);
-  const uint64_t now = MonotonicNs();
   pollfd watched[kPlaces] = {{agent_.listener, POLLIN, 0},
                              {broken_ ? -1 : wire::kAgentChannelFd, static_cast<short>(blocked_ ? POLLOUT : 0), 0},
                              {agent_.inotify, POLLIN, 0},
                              {agent_.epoll, POLLIN, 0}};
-  const uint64_t wait = next_tick_ > now ? next_tick_ - now : 0;
+  const uint64_t wait = next_tick_ > now_ ? next_tick_ - now_ : 0;
   const timespec timeout = {0, static_cast<long>(wait)};
   const long ready = Sys(SYS_ppoll, watched, kPlaces, &timeout, nullptr, 0);
   if (ready < 0 && ready != -EINTR) Exit(wire::kAgentExitFailed);
-  const uint64_t then = MonotonicNs();
+  now_ = MonotonicNs();
   if (ready > 0) {
     if ((watched[kListener].revents & POLLIN) != 0) {
-      OnNotification(then);
+      OnNotification(now_);
     } else if (watched[kListener].revents != 0) {
       Finish();
     }
-    if (watched[kInotify].revents != 0) OnInotify(then);
-    if (watched[kProcesses].revents != 0) OnProcesses(then);
+    if (watched[kInotify].revents != 0) OnInotify(now_);
+    if (watched[kProcesses].revents != 0) OnProcesses(now_);
     if (watched[kChannel].revents != 0) {
       blocked_ = false;
       Flush();
     }
   }
-  if (then >= next_tick_) OnTick(then);
+  if (now_ >= next_tick_) OnTick(now_);
   if (outbox.Waiting() >= kFlushAt) Flush();
 }
 
@@ -165,7 +165,8 @@ void Loop::Flush() {
   while (!blocked_ && !broken_) {
     const wire::Bytes bytes = outbox.Pending();
     if (bytes.size == 0) return;
-    const long count = Sys(SYS_sendto, wire::kAgentChannelFd, bytes.data, bytes.size, MSG_DONTWAIT | MSG_NOSIGNAL, nullptr, 0);
+    const long count = Sys(SYS_sendto, wire::kAgentChannelFd, bytes.data, bytes.size, MSG_DONTWAIT | MSG_NOSIGNAL,
+                           nullptr, 0);
     if (count > 0) {
       outbox.Taken(static_cast<size_t>(count));
     } else if (count == -EAGAIN) {

@@ -2,8 +2,8 @@
 // What cellos-telemetry, the witness inside a cell, is given at its start: one block of sealed memory, its descriptors,
 // and the page by which outer init sees that it lives.
 //
-// Little-endian: magic, total size, fixed fields, then the counted blocks in the order of AgentConfig. Decoding is total:
-// any bytes give a view whose every pointer lies inside them, or a refusal.
+// Little-endian: magic, total size, fixed fields, then the counted blocks in the order of AgentConfig. Decoding is
+// total: any bytes give a view whose every pointer lies inside them, or a refusal.
 #pragma once
 
 #include <cstddef>
@@ -49,8 +49,8 @@ AgentConfigFault DecodeAgentConfig(Bytes bytes, AgentConfig* config);
 inline constexpr int kAgentConfigFd = 3;    // sealed memory with one AgentConfig
 inline constexpr int kAgentChannelFd = 4;   // connected stream to the receiver; frames of telemetry.md §1.1
 inline constexpr int kAgentProcFd = 5;      // directory: a procfs of the outer pid namespace, mounted nowhere
-inline constexpr int kAgentHandoverFd = 6;  // seqpacket: the leader passes the listener of its filter, is answered one byte:
-                                            // kAgentArmed, or the errno of what the agent could not set up
+inline constexpr int kAgentHandoverFd = 6;  // seqpacket: the leader passes the listener of its filter, is answered one
+                                            // byte: kAgentArmed, or the errno of what the agent could not set up
 inline constexpr int kAgentPageFd = 7;      // sealed memory of one AgentPage, mapped shared by agent and outer init
 inline constexpr int kAgentFirstFreeFd = 8;
 inline constexpr std::uint8_t kAgentArmed = 0;
