@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The metrics lines of a VMM: cut from a byte stream, read strictly, their increments summed (telemetry.md §4.3).
+// The metrics lines of a VMM: cut from a byte stream, read strictly, their increments summed (telemetry.md §4.2).
 // Every byte comes from a process that a guest may have taken over.
 #pragma once
 
