@@ -56,6 +56,7 @@ class ProcessCensus {
   // Counts the descendants of `root`, a pid of the machine's first pid namespace. Once, before the first Read.
   void Watch(pid_t root);
 
+  // Readable at each start and end on the machine: a reader that lets some milliseconds of them gather pays a third.
   int fd() const { return connector_.fd(); }
 
   // Takes what waits, at most kMaxEventsPerRead events. True: more waits; come back before sleeping or rely on fd, which
