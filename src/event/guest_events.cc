@@ -34,7 +34,8 @@ void AppendMember(std::string& out, std::string_view name, std::string_view text
 
 enum class Payload : std::uint8_t { kMonotonic, kNone };
 
-// Frames come by the hundred thousand: one string, its members written in their order. `cause` goes before `frameSha256`.
+// Frames come by the hundred thousand: one string, its members written in their order. `cause` goes before
+// `frameSha256`.
 base::Result<std::string> WriteData(const CellRef& cell, const GuestDeclaration& declaration, Payload payload,
                                     std::string_view cause) {
   if (declaration.received_at < base::WallTime{}) {

@@ -18,14 +18,14 @@ namespace event {
 // One frame as the host received it. Its first four members are what the guest says; whose it is comes from the CellRef
 // and never from the frame. Views are borrowed for the length of the call.
 struct GuestDeclaration {
-  std::string_view probe_source;        // "process.spawned"
+  std::string_view probe_source;  // "process.spawned"
   std::uint32_t pid = 0;
-  std::string_view comm;                // valid UTF-8, at most 64 bytes
+  std::string_view comm;  // valid UTF-8, at most 64 bytes
   std::uint64_t monotonic_ns = 0;
-  base::WallTime received_at{};         // the event's `time`; data repeats it in seconds
+  base::WallTime received_at{};                          // the event's `time`; data repeats it in seconds
   std::optional<base::BootTime> seen_at = std::nullopt;  // CLOCK_BOOTTIME of its receipt, where known
-  std::string_view spec_signature_hash;  // "sha256:…"
-  std::string_view frame_sha256;        // hex, of the frame's bytes with header; in the log only
+  std::string_view spec_signature_hash;                  // "sha256:…"
+  std::string_view frame_sha256;                         // hex, of the frame's bytes with header; in the log only
 };
 
 // `…observability.guest.<x>` for one of the five published sources: claimed, observer agent. kInvalid for another
@@ -36,8 +36,8 @@ std::string_view GuestTypeOf(std::string_view probe_source);
 // The data alone, whatever the source says.
 base::Result<std::string> GuestDeclarationData(const CellRef& cell, const GuestDeclaration& declaration);
 
-// How a process inside the cell ended, as its agent says (ours, in the log only): claimed. `declaration.monotonic_ns` is
-// not used: the frame carries the status in its place.
+// How a process inside the cell ended, as its agent says (ours, in the log only): claimed. `declaration.monotonic_ns`
+// is not used: the frame carries the status in its place.
 enum class ExitKind : std::uint8_t { kExited, kSignal };
 std::string_view ToString(ExitKind kind);  // "exited", "signal"
 struct GuestExitStatus {
@@ -51,7 +51,7 @@ base::Result<Draft> GuestExitStatusEvent(const CellRef& cell, const GuestExitSta
 
 struct AgentSilence {
   std::uint64_t window_ms = 0, elapsed_ms = 0;
-  std::optional<base::WallTime> received_at = std::nullopt;  // when it was decided; in the log only
+  std::optional<base::WallTime> received_at = std::nullopt;       // when it was decided; in the log only
   std::optional<std::string> spec_signature_hash = std::nullopt;  // in the log only
 };
 Draft AgentSilencedEvent(const CellRef& cell, const AgentSilence& silence);

@@ -16,7 +16,6 @@ namespace {
 
 using testing::HasSubstr;
 
-
 const CellRef kCell{.cell_id = "cell-1", .spec_id = "s", .run_id = "run-1"};
 const std::string kFrame(64, 'a');
 
@@ -58,8 +57,8 @@ TEST(GuestDeclaration, IsPublishedWithTheBytesThatTheContractSigns) {
 }
 
 TEST(GuestDeclaration, NamesItsFrameInTheLogAndKeepsTheRulesOfClaims) {
-  for (const char* source : {"process.spawned", "process.exited", "capability.denied", "fs.inotify_fired",
-                             "net.connect_attempted"}) {
+  for (const char* source :
+       {"process.spawned", "process.exited", "capability.denied", "fs.inotify_fired", "net.connect_attempted"}) {
     GuestDeclaration declaration = Example();
     declaration.probe_source = source;
     const auto draft = GuestDeclarationEvent(kCell, declaration);
@@ -99,8 +98,7 @@ TEST(GuestDeclaration, OfBefore1970IsAnError) {
 TEST(GuestExitStatus, SaysTheCauseAndStaysInTheLog) {
   GuestDeclaration declaration = Example();
   declaration.probe_source = "agent.exit_status";
-  const auto draft =
-      GuestExitStatusEvent(kCell, {.declaration = declaration, .kind = ExitKind::kSignal, .status = 9});
+  const auto draft = GuestExitStatusEvent(kCell, {.declaration = declaration, .kind = ExitKind::kSignal, .status = 9});
   ASSERT_TRUE(draft.has_value());
   EXPECT_EQ(draft->data, R"({"cause":{"kind":"signal","status":9},"frameSha256":")" + kFrame +
                              R"(","guest":{"guestComm":"sh","guestPid":42,"probeSource":"agent.exit_status"},"host":{)"
@@ -135,15 +133,15 @@ TEST(AgentSilence, IsTheHostsWordAndItsReturnToo) {
 }
 
 TEST(TelemetryDropped, CountsEveryClassByName) {
-  const Draft draft = TelemetryDroppedEvent(
-      kCell, {.dropped_by_agent = 3,
-              .read = 20,
-              .accepted = 10,
-              .heartbeats = 2,
-              .over_rate = 5,
-              .refused = {{"tagged_item", 1}, {"malformed_body", 2}},
-              .received_at = base::WallTime(std::chrono::milliseconds(1700000000789)),
-              .spec_signature_hash = "sha256:00"});
+  const Draft draft =
+      TelemetryDroppedEvent(kCell, {.dropped_by_agent = 3,
+                                    .read = 20,
+                                    .accepted = 10,
+                                    .heartbeats = 2,
+                                    .over_rate = 5,
+                                    .refused = {{"tagged_item", 1}, {"malformed_body", 2}},
+                                    .received_at = base::WallTime(std::chrono::milliseconds(1700000000789)),
+                                    .spec_signature_hash = "sha256:00"});
   EXPECT_EQ(draft.type, "dev.cellos.events.cell.observability.guest.telemetry_dropped");
   EXPECT_EQ(draft.data,
             R"({"accepted":10,"cellId":"cell-1","droppedByAgent":3,"heartbeats":2,"hostReceivedAt":)"

@@ -11,8 +11,8 @@ namespace event {
 namespace {
 
 constexpr std::string_view kMemoryKeys[] = {"low", "high", "max", "oom", "oomKill"};
-constexpr std::string_view kCpuKeys[] = {"usageUsec", "userUsec", "systemUsec", "nrPeriods", "nrThrottled",
-                                         "throttledUsec"};
+constexpr std::string_view kCpuKeys[] = {"usageUsec", "userUsec",    "systemUsec",
+                                         "nrPeriods", "nrThrottled", "throttledUsec"};
 constexpr std::string_view kPidsKeys[] = {"max"};
 
 Object BeginReading(const CellRef& cell, const FlatReading& reading) {

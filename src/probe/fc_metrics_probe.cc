@@ -39,7 +39,8 @@ base::Result<base::UniqueFd> MakeFifo(int directory, const FcMetricsTarget& targ
   if (made < 0) return std::unexpected(sys::CallError(made, "mkfifoat", target.fifo));
   base::UniqueFd fifo = TRY(sys::OpenAt(directory, target.fifo, O_RDONLY | O_NONBLOCK | O_NOFOLLOW));
   const struct stat opened = TRY(sys::Fstat(fifo.get()));
-  if (!S_ISFIFO(opened.st_mode)) return base::Fail(base::ErrorKind::kDenied, "the FIFO of the VMM's metrics was exchanged");
+  if (!S_ISFIFO(opened.st_mode))
+    return base::Fail(base::ErrorKind::kDenied, "the FIFO of the VMM's metrics was exchanged");
   TRY(sys::Fchmod(fifo.get(), 0600));
   if (target.writer) TRY(sys::Fchown(fifo.get(), *target.writer, static_cast<gid_t>(-1)));
   (void)sys::Raw("fcntl", SYS_fcntl, fifo.get(), F_SETPIPE_SZ, kPipeRoom);

@@ -15,13 +15,13 @@
 namespace probe {
 
 struct FcMetricsTarget {
-  int directory = -1;         // of the VMM's sockets: ours alone, 0700; not owned, duplicated
-  std::string api_socket;     // its name in there
-  std::string fifo;           // name of the FIFO to make in there; what PUT /metrics names to the VMM
-  std::string endpoint;       // `inputs.endpoint`: "unix:///run/firecracker/c1.sock/metrics"
+  int directory = -1;                          // of the VMM's sockets: ours alone, 0700; not owned, duplicated
+  std::string api_socket;                      // its name in there
+  std::string fifo;                            // name of the FIFO to make in there; what PUT /metrics names to the VMM
+  std::string endpoint;                        // `inputs.endpoint`: "unix:///run/firecracker/c1.sock/metrics"
   std::optional<uid_t> writer = std::nullopt;  // who owns the FIFO, where the VMM is not our own user
   std::string spec_signature_hash;
-  std::chrono::milliseconds deadline{250};     // of one FlushMetrics
+  std::chrono::milliseconds deadline{250};  // of one FlushMetrics
 };
 
 // Each Sample asks the VMM to flush and takes every line that is there, those that it wrote by itself among them. One

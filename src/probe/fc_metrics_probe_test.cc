@@ -96,18 +96,20 @@ TEST_F(FcMetrics, AsksForALineAndKeepsItWithTheSumsBeside) {
   ASSERT_TRUE(probe.has_value()) << probe.error().message;
   Listen();
   Serve("{\"utc_timestamp_ms\":1,\"net\":{\"rx_count\":2}}\n");
-  EXPECT_THAT(SampleAll(*probe),
-              testing::ElementsAre(
-                  R"({"cellId":"c1","hostReceivedAt":"2026-01-02T03:04:05.678Z","inputs":{"endpoint":)"
-                  R"("unix:///x/api.sock/metrics","kind":"firecracker.metrics"},"output":{"metrics":{"net":{"rx_count":2},)"
-                  R"("utc_timestamp_ms":1},"totals":{"net":{"rx_count":2}}},"probeSource":"host.fc_metrics","runId":"r1",)"
-                  R"("specSignatureHash":"sha256:00"})"));
+  EXPECT_THAT(
+      SampleAll(*probe),
+      testing::ElementsAre(
+          R"({"cellId":"c1","hostReceivedAt":"2026-01-02T03:04:05.678Z","inputs":{"endpoint":)"
+          R"("unix:///x/api.sock/metrics","kind":"firecracker.metrics"},"output":{"metrics":{"net":{"rx_count":2},)"
+          R"("utc_timestamp_ms":1},"totals":{"net":{"rx_count":2}}},"probeSource":"host.fc_metrics","runId":"r1",)"
+          R"("specSignatureHash":"sha256:00"})"));
   EXPECT_EQ(request_,
             "PUT /actions HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\nContent-Type: application/json\r\n"
             "Content-Length: 30\r\n\r\n{\"action_type\":\"FlushMetrics\"}");
   Serve("{\"utc_timestamp_ms\":2,\"net\":{\"rx_count\":5}}\n");
   EXPECT_THAT(SampleAll(*probe),
-              testing::ElementsAre(HasSubstr(R"("metrics":{"net":{"rx_count":5},"utc_timestamp_ms":2},"totals":{"net":{"rx_count":7}})")));
+              testing::ElementsAre(HasSubstr(
+                  R"("metrics":{"net":{"rx_count":5},"utc_timestamp_ms":2},"totals":{"net":{"rx_count":7}})")));
 }
 
 TEST_F(FcMetrics, LinesThatTheVmmWritesByItselfAreReadingsToo) {
@@ -124,13 +126,14 @@ TEST_F(FcMetrics, LinesThatTheVmmWritesByItselfAreReadingsToo) {
 
 TEST_F(FcMetrics, VmmThatIsGoneIsAnEventAndNotSilence) {
   auto probe = Create();
-  EXPECT_THAT(SampleAll(*probe), testing::ElementsAre(HasSubstr(
-                                     R"("output":{},"probeSource":"host.fc_metrics","runId":"r1","sampleError":"FlushMetrics: )")));
+  EXPECT_THAT(SampleAll(*probe),
+              testing::ElementsAre(HasSubstr(
+                  R"("output":{},"probeSource":"host.fc_metrics","runId":"r1","sampleError":"FlushMetrics: )")));
   // Its last words are still read.
   Write("{\"net\":{\"rx_count\":1}}\n");
   fifo_.Reset();
-  EXPECT_THAT(SampleAll(*probe), testing::ElementsAre(testing::AllOf(
-                                     HasSubstr(R"("totals":{"net":{"rx_count":1}})"), HasSubstr("FlushMetrics: "))));
+  EXPECT_THAT(SampleAll(*probe), testing::ElementsAre(testing::AllOf(HasSubstr(R"("totals":{"net":{"rx_count":1}})"),
+                                                                     HasSubstr("FlushMetrics: "))));
 }
 
 TEST_F(FcMetrics, RefusalNonsenseAndSilenceAreTold) {
@@ -184,7 +187,8 @@ TEST_F(FcMetrics, LineBiggerThanAnEventIsCutAndSaysSo) {
   Serve(std::move(line));
   const auto texts = SampleAll(*probe);
   ASSERT_EQ(texts.size(), 1u);
-  EXPECT_THAT(texts[0], HasSubstr(R"("output":{"metricsBytes":50030,"totals":{"net":{"rx_count":4}},"truncated":true})"));
+  EXPECT_THAT(texts[0],
+              HasSubstr(R"("output":{"metricsBytes":50030,"totals":{"net":{"rx_count":4}},"truncated":true})"));
   std::string most = "{\"g\":{";
   for (int i = 0; i < 2000; ++i) {
     most.append(i == 0 ? "\"" : ",\"").append("member").append(std::to_string(i)).append("\":1000000");

@@ -13,10 +13,17 @@ using Kind = sys::ProcessEvent::Kind;
 void ProcessTree::See(const sys::ProcessEvent& event) {
   CheckSequence(event);
   switch (event.kind) {
-    case Kind::kFork: SeeFork(event); break;
-    case Kind::kExec: totals_.execs += threads_.contains(event.process) ? 1 : 0; break;
-    case Kind::kExit: SeeExit(event); break;
-    case Kind::kOther: break;
+    case Kind::kFork:
+      SeeFork(event);
+      break;
+    case Kind::kExec:
+      totals_.execs += threads_.contains(event.process) ? 1 : 0;
+      break;
+    case Kind::kExit:
+      SeeExit(event);
+      break;
+    case Kind::kOther:
+      break;
   }
 }
 

@@ -18,11 +18,11 @@ struct CensusTotals {
   std::uint64_t processes = 0;  // starts of processes
   std::uint64_t threads = 0;    // starts of further threads
   std::uint64_t execs = 0;
-  std::uint64_t exits = 0;      // processes that ended, their last thread included
-  std::uint64_t killed = 0;     // of those, by a signal
+  std::uint64_t exits = 0;   // processes that ended, their last thread included
+  std::uint64_t killed = 0;  // of those, by a signal
   // Of the machine's whole stream, so that they bound what may be missing above; 0 everywhere: nothing is.
-  std::uint64_t overruns = 0;   // times the kernel said that it had dropped events
-  std::uint64_t lost = 0;       // events dropped: the greater of the socket's count and the gaps in each CPU's numbers
+  std::uint64_t overruns = 0;  // times the kernel said that it had dropped events
+  std::uint64_t lost = 0;      // events dropped: the greater of the socket's count and the gaps in each CPU's numbers
   bool operator==(const CensusTotals&) const = default;
 };
 
@@ -41,8 +41,8 @@ class ProcessTree {
   void SeeExit(const sys::ProcessEvent& event);
   void CheckSequence(const sys::ProcessEvent& event);
   pid_t root_;
-  std::unordered_map<pid_t, std::uint32_t> threads_;            // process -> its living threads
-  std::unordered_map<std::uint32_t, std::uint32_t> next_;       // CPU -> the number its next event has
+  std::unordered_map<pid_t, std::uint32_t> threads_;       // process -> its living threads
+  std::unordered_map<std::uint32_t, std::uint32_t> next_;  // CPU -> the number its next event has
   CensusTotals totals_;
 };
 
@@ -59,8 +59,8 @@ class ProcessCensus {
   // Readable at each start and end on the machine: a reader that lets some milliseconds of them gather pays a third.
   int fd() const { return connector_.fd(); }
 
-  // Takes what waits, at most kMaxEventsPerRead events. True: more waits; come back before sleeping or rely on fd, which
-  // is level-triggered. An error is one of the socket and lasting: stop reading, the figures no longer grow.
+  // Takes what waits, at most kMaxEventsPerRead events. True: more waits; come back before sleeping or rely on fd,
+  // which is level-triggered. An error is one of the socket and lasting: stop reading, the figures no longer grow.
   static constexpr std::size_t kMaxEventsPerRead = 4096;
   base::Result<bool> Read();
 

@@ -173,7 +173,7 @@ testing::AssertionResult CountsExactly() {
                                      << census->alive();
 }
 
-#define SKIP_WITHOUT_CONNECTOR()                                                         \
+#define SKIP_WITHOUT_CONNECTOR() \
   if (auto probe = ProcessCensus::Open(); !probe) GTEST_SKIP() << probe.error().message
 
 TEST(ProcessCensus, CountsEveryProcessOfACellAndNoOther) {
@@ -237,8 +237,10 @@ TEST(ProcessCensus, EventThatAnotherProcessSendsIsNotTheKernels) {
   address.nl_groups = 0;
   // A fork of process 100.
   const base::Bytes forged = *base::HexDecode(
-      "4c0000000300000000000000000000000100000001000000070000000000000028000000" "01000000000000001122334455667708"
-      "64000000640000006500000065000000" "0000000000000000");
+      "4c0000000300000000000000000000000100000001000000070000000000000028000000"
+      "01000000000000001122334455667708"
+      "64000000640000006500000065000000"
+      "0000000000000000");
   ASSERT_EQ(sys::ParseProcessEvent(forged)->parent_process, 100);
   const int socket = ::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_CONNECTOR);
   const auto sent = sendto(socket, forged.data(), forged.size(), 0, reinterpret_cast<sockaddr*>(&address), size);
@@ -255,7 +257,8 @@ TEST(ProcessCensus, RefusalIsAValueWithItsReason) {
     if (unshare(CLONE_NEWNET) != 0) return 77;
     const auto census = ProcessCensus::Open();
     if (census || census.error().kind != base::ErrorKind::kUnavailable) return 1;
-    return census.error().message.contains("ECONNREFUSED") && census.error().message.contains("network namespace") ? 0 : 2;
+    return census.error().message.contains("ECONNREFUSED") && census.error().message.contains("network namespace") ? 0
+                                                                                                                   : 2;
   });
   if (code == 77) GTEST_SKIP() << "no network namespace here";
   EXPECT_EQ(code, 0);

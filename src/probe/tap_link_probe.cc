@@ -30,7 +30,8 @@ constexpr Counter kCounters[] = {
 
 bool IsInterfaceName(std::string_view name) {
   const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '.';
   };
   return !name.empty() && name.size() < IFNAMSIZ && name != "." && name != ".." && std::ranges::all_of(name, allowed);
 }
@@ -57,7 +58,8 @@ base::Result<std::uint64_t> ReadNumber(const std::string& directory, std::string
   std::uint64_t number = 0;
   const char* const end = word.data() + word.size();
   const auto [stopped, fault] = std::from_chars(word.data(), end, number);
-  if (fault != std::errc() || stopped != end) return base::Fail(base::ErrorKind::kInvalid, "no count: " + base::Escape(word));
+  if (fault != std::errc() || stopped != end)
+    return base::Fail(base::ErrorKind::kInvalid, "no count: " + base::Escape(word));
   return number;
 }
 

@@ -10,8 +10,8 @@
 namespace probe {
 
 struct TapLinkTarget {
-  std::string iface;                        // 1 to 15 of letters, digits, '_', '-', '.'; not "." or ".."
-  std::string root = "/sys/class/net";      // of a sysfs of the interface's network namespace
+  std::string iface;                    // 1 to 15 of letters, digits, '_', '-', '.'; not "." or ".."
+  std::string root = "/sys/class/net";  // of a sysfs of the interface's network namespace
   std::string spec_signature_hash;
 };
 

@@ -53,11 +53,12 @@ class TapLink : public testing::Test {
 };
 
 TEST_F(TapLink, SaysWhatTheFilesSay) {
-  EXPECT_EQ(Sample(), R"({"cellId":"c1","hostReceivedAt":"2026-01-02T03:04:05.678Z","inputs":{"iface":"tap0","sysfs":")" +
-                          root_.string() +
-                          R"(/tap0"},"output":{"carrier":"1","operstate":"up","rxBytes":18446744073709551615,"rxPackets":)"
-                          R"(18446744073709551615,"txBytes":18446744073709551615,"txPackets":18446744073709551615},)"
-                          R"("probeSource":"host.tap_link","runId":"r1","specSignatureHash":"sha256:00"})");
+  EXPECT_EQ(Sample(),
+            R"({"cellId":"c1","hostReceivedAt":"2026-01-02T03:04:05.678Z","inputs":{"iface":"tap0","sysfs":")" +
+                root_.string() +
+                R"(/tap0"},"output":{"carrier":"1","operstate":"up","rxBytes":18446744073709551615,"rxPackets":)"
+                R"(18446744073709551615,"txBytes":18446744073709551615,"txPackets":18446744073709551615},)"
+                R"("probeSource":"host.tap_link","runId":"r1","specSignatureHash":"sha256:00"})");
 }
 
 TEST_F(TapLink, KeepsWhatItReadAndNamesWhatItCouldNot) {
@@ -73,7 +74,8 @@ TEST_F(TapLink, KeepsWhatItReadAndNamesWhatItCouldNot) {
 
 TEST_F(TapLink, VanishedInterfaceIsAnEventAndNotSilence) {
   std::filesystem::remove_all(root_ / "tap0");
-  EXPECT_THAT(Sample(), HasSubstr(R"("output":{},"probeSource":"host.tap_link","runId":"r1","sampleError":"operstate: )"));
+  EXPECT_THAT(Sample(),
+              HasSubstr(R"("output":{},"probeSource":"host.tap_link","runId":"r1","sampleError":"operstate: )"));
 }
 
 TEST_F(TapLink, HostileContentIsNoWord) {
@@ -87,7 +89,8 @@ TEST_F(TapLink, HostileContentIsNoWord) {
 }
 
 TEST_F(TapLink, NameThatIsNoneIsNotLookedUp) {
-  for (const char* name : {"", ".", "..", "../tap0", "tap0/../tap0", "tap 0", "tap0\n", "tap\xff", "abcdefghijklmnop"}) {
+  for (const char* name :
+       {"", ".", "..", "../tap0", "tap0/../tap0", "tap 0", "tap0\n", "tap\xff", "abcdefghijklmnop"}) {
     const std::string data = Sample(name);
     EXPECT_THAT(data, HasSubstr(R"("output":{})")) << name;
     EXPECT_THAT(data, HasSubstr("not the name of an interface")) << name;

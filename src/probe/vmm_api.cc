@@ -45,7 +45,8 @@ base::Result<base::UniqueFd> Connect(int directory, sys::CText name) {
   const std::string path = "/proc/self/fd/" + std::to_string(directory) + "/" + name.text;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return base::Fail(base::ErrorKind::kInvalid, "the socket's name is too long");
+  if (path.size() >= sizeof address.sun_path)
+    return base::Fail(base::ErrorKind::kInvalid, "the socket's name is too long");
   memcpy(address.sun_path, path.c_str(), path.size() + 1);
   const long made = sys::Raw("socket", SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (made < 0) return std::unexpected(sys::CallError(made, "socket"));

@@ -95,7 +95,8 @@ TEST(MetricsTotals, SumIncrementsAndLeaveLastValuesToTheLine) {
                       R"("tap_write_agg":{"max_us":9,"min_us":1,"sum_us":3}},"properties":{"a":"b"},)"
                       R"("utc_timestamp_ms":5,"vmm":{"panic_count":1}})");
   ASSERT_TRUE(totals.Add(line).has_value());
-  ASSERT_TRUE(totals.Add(R"({"net_eth0":{"rx_bytes_count":18446744073709551615},"block":{"flush_count":0}})").has_value());
+  ASSERT_TRUE(
+      totals.Add(R"({"net_eth0":{"rx_bytes_count":18446744073709551615},"block":{"flush_count":0}})").has_value());
   EXPECT_EQ(totals.ToJson(), R"({"block":{"flush_count":0},"net_eth0":{"rx_bytes_count":18446744073709551615,)"
                              R"("tap_write_agg":{"sum_us":6}}})");
   EXPECT_EQ(totals.left_out(), 0u);
@@ -103,9 +104,9 @@ TEST(MetricsTotals, SumIncrementsAndLeaveLastValuesToTheLine) {
 
 TEST(MetricsTotals, TakeNothingFromALineThatIsNone) {
   MetricsTotals totals;
-  for (const char* line : {"", "[]", "1", "{", R"({"net":{"a":1.5}})", R"({"net":{"a":1e400}})", R"({"net":{"a":1},"net":{}})",
-                           R"({"net":{"a":18446744073709551616}})", "{\"net\":{\"a\xff\":1}}",
-                           R"({"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":{}}}}}}}}})"}) {
+  for (const char* line : {"", "[]", "1", "{", R"({"net":{"a":1.5}})", R"({"net":{"a":1e400}})",
+                           R"({"net":{"a":1},"net":{}})", R"({"net":{"a":18446744073709551616}})",
+                           "{\"net\":{\"a\xff\":1}}", R"({"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":{}}}}}}}}})"}) {
     EXPECT_FALSE(totals.Add(line).has_value()) << line;
   }
   EXPECT_EQ(totals.ToJson(), "{}");
@@ -114,7 +115,8 @@ TEST(MetricsTotals, TakeNothingFromALineThatIsNone) {
 TEST(MetricsTotals, HostileNamesAndShapesFindNoRoom) {
   MetricsTotals totals;
   ASSERT_TRUE(totals.Add(R"({"net":{"a":1,"b":{"c":2}}})").has_value());
-  ASSERT_TRUE(totals.Add(R"({"net":{"a":{"x":1},"b":5,"\u00e9":1,"":1,"n":-4,"t":"1","d":{"e":{"f":1}}}})").has_value());
+  ASSERT_TRUE(
+      totals.Add(R"({"net":{"a":{"x":1},"b":5,"\u00e9":1,"":1,"n":-4,"t":"1","d":{"e":{"f":1}}}})").has_value());
   EXPECT_EQ(totals.ToJson(), R"({"net":{"a":1,"b":{"c":2}}})");
   EXPECT_EQ(totals.left_out(), 5u);
 }
@@ -135,8 +137,9 @@ TEST(MetricsTotals, MemoryIsBounded) {
 TEST(StatusLine, IsReadOrIsNone) {
   EXPECT_EQ(ParseStatusLine("HTTP/1.1 204 No Content"), 204);
   EXPECT_EQ(ParseStatusLine("HTTP/1.0 400"), 400);
-  for (const char* line : {"", "HTTP/1.1", "HTTP/1.1 ", "HTTP/1.1 20", "HTTP/1.1 2045", "HTTP/1.1 -04 x", "HTTP/2.0 204",
-                           "HTTP/1.2 204", "HTTP/1.1 099", "http/1.1 204", "HTTP/1.1  204", "HTTP/1.1 204\tx"}) {
+  for (const char* line :
+       {"", "HTTP/1.1", "HTTP/1.1 ", "HTTP/1.1 20", "HTTP/1.1 2045", "HTTP/1.1 -04 x", "HTTP/2.0 204", "HTTP/1.2 204",
+        "HTTP/1.1 099", "http/1.1 204", "HTTP/1.1  204", "HTTP/1.1 204\tx"}) {
     EXPECT_EQ(ParseStatusLine(line), std::nullopt) << line;
   }
 }

@@ -59,7 +59,8 @@ std::optional<Datagram> Split(std::span<const std::uint8_t> bytes) {
 }
 
 base::Error Refused(std::string why) {
-  return {.kind = base::ErrorKind::kUnavailable, .message = "the kernel's process connector can't be used: " + std::move(why)};
+  return {.kind = base::ErrorKind::kUnavailable,
+          .message = "the kernel's process connector can't be used: " + std::move(why)};
 }
 
 base::Error Refused(long negative_errno, const char* call) {
@@ -83,8 +84,12 @@ long Send(int socket, std::uint32_t operation, std::uint32_t number) {
   Request request{};
   request.header.nlmsg_len = sizeof request;
   request.header.nlmsg_type = NLMSG_DONE;
-  request.head = {.index = CN_IDX_PROC, .value = CN_VAL_PROC, .sequence = number, .acknowledged = number,
-                  .size = sizeof request.operation, .flags = 0};
+  request.head = {.index = CN_IDX_PROC,
+                  .value = CN_VAL_PROC,
+                  .sequence = number,
+                  .acknowledged = number,
+                  .size = sizeof request.operation,
+                  .flags = 0};
   request.operation = operation;
   return Raw("sendto", SYS_sendto, socket, &request, sizeof request, MSG_NOSIGNAL, nullptr, 0);
 }
@@ -100,7 +105,8 @@ std::uint32_t NewNumber() {
 base::Result<> AwaitAnswer(int socket, std::uint32_t number) {
   std::array<std::uint8_t, kMaxDatagram> buffer;
   for (std::size_t i = 0; i < kMaxBeforeAnswer; ++i) {
-    const long got = Raw("recvfrom", SYS_recvfrom, socket, buffer.data(), buffer.size(), MSG_DONTWAIT, nullptr, nullptr);
+    const long got =
+        Raw("recvfrom", SYS_recvfrom, socket, buffer.data(), buffer.size(), MSG_DONTWAIT, nullptr, nullptr);
     if (got == -EAGAIN) {
       return std::unexpected(Refused("it gives no answer; it serves only the machine's first pid and user namespace"));
     }
@@ -162,7 +168,8 @@ base::Result<ProcessConnector> ProcessConnector::Open() {
   const long sent = Send(socket.get(), kListen, number);
   if (sent < 0) return std::unexpected(Refused(sent, "sendto"));
   ProcessConnector connector(std::move(socket));
-  if (auto answered = AwaitAnswer(connector.fd(), number); !answered) return std::unexpected(std::move(answered).error());
+  if (auto answered = AwaitAnswer(connector.fd(), number); !answered)
+    return std::unexpected(std::move(answered).error());
   return connector;
 }
 

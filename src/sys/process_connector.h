@@ -19,11 +19,11 @@ struct ProcessEvent {
   enum class Kind : std::uint8_t { kFork, kExec, kExit, kOther };
   Kind kind = Kind::kOther;
   std::uint32_t cpu = 0;
-  std::uint32_t sequence = 0;             // counts the events of this CPU, kOther included, whoever listens
-  std::uint64_t at_ns = 0;                // CLOCK_MONOTONIC
-  pid_t thread = 0, process = 0;          // kFork: what was made; process == thread: a process, else a thread of it
-  pid_t parent_process = 0;               // kFork: of a process, who made it (of a thread, that process's parent)
-  std::uint32_t status = 0;               // kExit: as wait(2) gives it; its low 7 bits are the signal that killed
+  std::uint32_t sequence = 0;     // counts the events of this CPU, kOther included, whoever listens
+  std::uint64_t at_ns = 0;        // CLOCK_MONOTONIC
+  pid_t thread = 0, process = 0;  // kFork: what was made; process == thread: a process, else a thread of it
+  pid_t parent_process = 0;       // kFork: of a process, who made it (of a thread, that process's parent)
+  std::uint32_t status = 0;       // kExit: as wait(2) gives it; its low 7 bits are the signal that killed
   bool is_process_start() const { return kind == Kind::kFork && thread == process; }
   int killed_by() const { return static_cast<int>(status & 0x7f); }
 };

@@ -17,10 +17,34 @@ const std::string kHead = "4c0000000300000000000000000000000100000001000000";
 base::Bytes Bytes(const std::string& sequence_to_flags, const std::string& event) {
   return *base::HexDecode(kHead + sequence_to_flags + event);
 }
-const std::string kNumbers = "07000000000000002800" "0000";
-const std::string kFork = "01000000" "01000000" "1122334455667708" "3b1f0000" "3c1f0000" "671f0000" "681f0000" "0000000000000000";
-const std::string kExec = "02000000" "00000000" "0000000000000000" "671f0000" "681f0000" "00000000000000000000000000000000";
-const std::string kExit = "00000080" "03000000" "0000000000000000" "671f0000" "681f0000" "89000000" "11000000" "3b1f00003b1f0000";
+const std::string kNumbers =
+    "07000000000000002800"
+    "0000";
+const std::string kFork =
+    "01000000"
+    "01000000"
+    "1122334455667708"
+    "3b1f0000"
+    "3c1f0000"
+    "671f0000"
+    "681f0000"
+    "0000000000000000";
+const std::string kExec =
+    "02000000"
+    "00000000"
+    "0000000000000000"
+    "671f0000"
+    "681f0000"
+    "00000000000000000000000000000000";
+const std::string kExit =
+    "00000080"
+    "03000000"
+    "0000000000000000"
+    "671f0000"
+    "681f0000"
+    "89000000"
+    "11000000"
+    "3b1f00003b1f0000";
 
 TEST(ProcessEvent, ReadsWhatTheKernelSends) {
   const auto fork = ParseProcessEvent(Bytes(kNumbers, kFork));
