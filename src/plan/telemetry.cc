@@ -11,12 +11,9 @@
 namespace plan {
 namespace {
 
+constexpr std::string_view kDefaultWatchPath = "/workspace";
+
 base::Result<> JudgeWatchPath(const std::string& path) {
-  if (path.empty()) {
-    return base::Fail(base::ErrorKind::kInvalid,
-                      "/spec/telemetry/events: fs.inotify_fired needs a path to watch; CELLOS_TELEMETRY_INOTIFY_PATH "
-                      "names none");
-  }
   if (spec::IsAbsolutePath(path) && path.size() < wire::kMaxWatchPath) return {};
   return base::Fail(base::ErrorKind::kInvalid,
                     fmt::format("CELLOS_TELEMETRY_INOTIFY_PATH is \"{}\"; allowed is an absolute path in the cell, without "
@@ -71,8 +68,8 @@ base::Result<TelemetryPlan> MakeTelemetryPlan(const spec::Telemetry& telemetry, 
   plan.fail_cell = telemetry.on_agent_failure ? *telemetry.on_agent_failure == spec::AgentFailure::kFailCell
                                               : settings.hardened;
   if ((plan.sources & wire::SourceBit(wire::ProbeSource::kFsInotifyFired)) != 0) {
-    TRY(JudgeWatchPath(settings.watch_path));
-    plan.watch_path = settings.watch_path;
+    plan.watch_path = settings.watch_path.empty() ? kDefaultWatchPath : settings.watch_path;
+    TRY(JudgeWatchPath(plan.watch_path));
   }
   const spec::RateLimits limits = telemetry.rate_limits.value_or(spec::RateLimits{});
   plan.frames_per_second = TRY(Rate("eventsPerSecond", limits.events_per_second, kDefaultFramesPerSecond));

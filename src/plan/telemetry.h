@@ -18,7 +18,7 @@ namespace plan {
 using spec::kAgentVersion;
 
 struct TelemetrySettings {
-  std::string watch_path;                       // CELLOS_TELEMETRY_INOTIFY_PATH
+  std::string watch_path;                       // CELLOS_TELEMETRY_INOTIFY_PATH; empty: /workspace
   bool hardened = false;                        // the default of onAgentFailure
 };
 
@@ -38,7 +38,7 @@ inline constexpr std::uint32_t kDefaultBytesPerSecond = 64u << 20;
 wire::ProbeSource DeclaredSource(std::string_view event);
 
 // kInvalid with the member at fault: an event that no source tells, an agent version later than kAgentVersion, a rate
-// limit of 0, fs.inotify_fired without a path to watch.
+// limit of 0, a path to watch that is none in the cell.
 base::Result<TelemetryPlan> MakeTelemetryPlan(const spec::Telemetry& telemetry, const TelemetrySettings& settings);
 
 }  // namespace plan

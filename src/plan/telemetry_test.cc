@@ -71,14 +71,14 @@ TEST(Telemetry, WhatCannotBeGivenIsRefusedByItsMember) {
   EXPECT_EQ(Refusal(nothing), "/spec/telemetry/rateLimits/bytesPerSecond");
 }
 
-TEST(Telemetry, AWatchNeedsAPathOfTheSettings) {
+TEST(Telemetry, AWatchIsOfTheWorkspaceUnlessTheSettingsNameAPath) {
   const auto block = Block({"fs.inotify_fired"});
-  EXPECT_EQ(Refusal(block), "/spec/telemetry/events");
+  EXPECT_EQ(MakeTelemetryPlan(block, {})->watch_path, "/workspace");
   for (const char* path : {"workspace", "/a/../b", "/a\n"}) {
     EXPECT_NE(Refusal(block, {.watch_path = path}), "admitted") << path;
   }
   EXPECT_NE(Refusal(block, {.watch_path = "/" + std::string(wire::kMaxWatchPath, 'a')}), "admitted");
-  EXPECT_EQ(MakeTelemetryPlan(block, {.watch_path = "/workspace"})->watch_path, "/workspace");
+  EXPECT_EQ(MakeTelemetryPlan(block, {.watch_path = "/tmp"})->watch_path, "/tmp");
   EXPECT_EQ(MakeTelemetryPlan(Block({"process.spawned"}), {.watch_path = "/workspace"})->watch_path, "");
 }
 
