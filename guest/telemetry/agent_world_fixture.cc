@@ -299,6 +299,8 @@ WorldOutcome RunWorld(const WorldOptions& options, const std::function<int(const
   world.config = ConfigMemory(options);
   world.page = Memory("page", nullptr, 4096);
   world.channel = Pair(SOCK_STREAM);
+  const int least = 1;
+  if (options.small_channel) setsockopt(world.channel.world, SOL_SOCKET, SO_SNDBUF, &least, sizeof least);
   world.handover = Pair(SOCK_SEQPACKET);
   world.mapped = static_cast<wire::AgentPage*>(mmap(nullptr, 4096, PROT_READ, MAP_SHARED, world.page, 0));
   shared_report = new (mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) Report;

@@ -35,6 +35,7 @@ struct WorldOptions {
   std::uint32_t heartbeat_ms = 2000;
   std::uint32_t pid_max = 0;          // of the outer namespace, where the kernel has one per namespace
   bool read_channel = true;           // false: not before the leader has ended
+  bool small_channel = false;         // takes frames in parts
   // Runs in the outer pid namespace once the workload does; its value is outcome.outside.
   std::function<int(const WorldView&)> outside = {};
 };

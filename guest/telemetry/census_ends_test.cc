@@ -52,6 +52,46 @@ TEST_F(CensusTest, AReusedNumberOfOneThatWasKilledEndsTheOldLifeFirst) {
   EXPECT_EQ(Told(), (Lines{"- 300 old", "+ 300 new", "- 300 new", "= 300 new 2"}));
 }
 
+TEST_F(CensusTest, TheNumberOfAGroupWhoseLeaderIsGoneIsNoLife) {
+  kernel_.pid_max = 310;
+  kernel_.cursor = 299;
+  kernel_.forks = 0;  // the machine does not tell
+  Start();
+  kernel_.groups.insert(305);
+  for (int i = 0; i < 20; ++i) Life("true", 0);
+  for (int i = 0; i < 6; ++i) Tick();
+  std::size_t unseen = 0;
+  for (const std::string& line : Told()) unseen += line == "+ 305 ";
+  EXPECT_EQ(unseen, 1u) << "passed by twice, and known for a group's once numbers come round";
+}
+
+TEST_F(CensusTest, AnOldThreadThatIsPassedByHidesNoUnseenLife) {
+  kernel_.pid_max = 310;
+  kernel_.cursor = 299;
+  Start();
+  kernel_.Thread(4);
+  Pass(50);
+  Walk();
+  for (int lap = 0; lap < 5; ++lap) {
+    for (int i = 0; i < 8; ++i) Life("true", 0);
+    kernel_.Reap(kernel_.Fork());
+    for (int i = 0; i < 5; ++i) Tick();
+  }
+  std::size_t unseen = 0;
+  for (const std::string& line : Told()) unseen += line[0] == '+' && line.back() == ' ';
+  EXPECT_EQ(unseen, 5u);
+}
+
+TEST_F(CensusTest, WhoIsAboutToBeReapedHasItsCause) {
+  Start(Detail::kFull);
+  const auto pid = kernel_.Fork();
+  kernel_.Die(pid, 9);
+  census_->OnWait(now_);
+  kernel_.Reap(pid);
+  Walk();
+  EXPECT_EQ(Told(), (Lines{"+ 5 sh", "- 5 sh", "= 5 sh signal 9"}));
+}
+
 TEST_F(CensusTest, AZombieHasEndedAndIsToldOnce) {
   Start();
   const auto pid = kernel_.Fork();
