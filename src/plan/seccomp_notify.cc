@@ -36,8 +36,11 @@ constexpr NotifiedCall kProcess[] = {
     {CALL(exit_group), "", Answer::kContinue, {}},
 };
 constexpr NotifiedCall kThreads[] = {{CALL(clone), "of a thread", Answer::kContinue, kThread}};
-constexpr NotifiedCall kEveryClone[] = {
+// Before a child can be reaped, the witness looks at what it died of.
+constexpr NotifiedCall kEveryLife[] = {
     {CALL(clone), "", Answer::kContinue, {}},
+    {CALL(wait4), "", Answer::kContinue, {}},
+    {CALL(waitid), "", Answer::kContinue, {}},
 #if defined(__x86_64__)
     {CALL(fork), "", Answer::kContinue, {}},
     {CALL(vfork), "", Answer::kContinue, {}},
@@ -105,7 +108,7 @@ std::vector<NotifiedCall> NotifiedCalls(const NotifyPlan& notify) {
   const auto declares = [&notify](ProbeSource source) { return (notify.sources & wire::SourceBit(source)) != 0; };
   if (declares(ProbeSource::kProcessSpawned) || declares(ProbeSource::kProcessExited)) {
     add(kProcess);
-    add(notify.full ? std::span<const NotifiedCall>(kEveryClone) : kThreads);
+    add(notify.full ? std::span<const NotifiedCall>(kEveryLife) : kThreads);
   }
   if (declares(ProbeSource::kNetConnectAttempted)) add(kConnect);
   if (declares(ProbeSource::kCapabilityDenied)) add(kCapability);

@@ -66,7 +66,7 @@ std::span<const ConditionalSyscall> ConditionalCalls();
 // What the witness in a cell has to be told of, for the sources that its document declares.
 struct NotifyPlan {
   std::uint32_t sources = 0;  // wire::SourceBit of each; 0: no witness, nothing is notified
-  bool full = false;          // every clone, not only those of threads
+  bool full = false;          // every clone, not only those of threads, and every wait for a child
   bool operator==(const NotifyPlan&) const = default;
 };
 
