@@ -106,11 +106,13 @@ TEST(Witness, TellsEveryProcessOfTheWorkloadToTheLast) {
       return names.contains(name) ? names.at(name) : 0;
     };
     if (outcome->End().exit_code != 7 || outcome->Has(CellEventKind::kAgentFailed)) return "it did not end as it should";
-    if (of(spawned, "true") != 2 || of(spawned, "false") != 1 || of(spawned, "sh") != 2 || Sum(spawned) != 5) {
-      return fmt::format("{} spawned, {} true, {} false, {} sh", Sum(spawned), of(spawned, "true"), of(spawned, "false"),
-                         of(spawned, "sh"));
+    // On a slow machine a start may still be told with the name before its exec; the end has the last one.
+    if (Sum(spawned) != 5) return fmt::format("{} spawned", Sum(spawned));
+    if (of(exited, "true") != 2 || of(exited, "false") != 1 || of(exited, "sh") != 2 || Sum(exited) != 5) {
+      return fmt::format("{} exited, {} true, {} false, {} sh", Sum(exited), of(exited, "true"), of(exited, "false"),
+                         of(exited, "sh"));
     }
-    return Sum(exited) == 5 ? "" : fmt::format("{} exited", Sum(exited));
+    return "";
   });
 }
 
@@ -121,15 +123,31 @@ TEST(Witness, TellsInFullModeToo) {
   EXPECT_EQ(Sum(Count(outcome, ProbeSource::kProcessExited)), 3);
 }
 
+// One attempt each at setns, mount, umount2, fsopen, move_mount, mount_setattr, pivot_root, chroot, init_module,
+// kexec_load, clock_settime and, where there is one, iopl; and many at what only the filter refuses.
+#if defined(__x86_64__)
+constexpr int kDenialsOfProbe = 12;
+#else
+constexpr int kDenialsOfProbe = 11;
+#endif
+
 TEST(Witness, TellsOfCallsThatWantACapabilityAndOfNoOther) {
   AsEveryUser([]() -> std::string {
-    const auto outcome = testing::RunCell(WatchedShell("/usr/sbin/chroot / true; unshare -U true; exit 4", kDenied));
+    const auto outcome = testing::RunCell(testing::Watched(testing::ProbeFor({"calls"}), kDenied));
     if (!outcome) return outcome.error().message;
     const auto denied = Count(*outcome, ProbeSource::kCapabilityDenied);
-    if (outcome->End().exit_code != 4) return "it did not end as it should";
-    if (outcome->err.find("chroot: cannot") == std::string::npos) return "chroot said: " + outcome->err;
-    return denied == std::map<std::string, int>{{"chroot", 1}} ? "" : fmt::format("{} denials", Sum(denied));
+    if (outcome->End().exit_code != 0) return "it did not end as it should: " + outcome->err;
+    if (denied == std::map<std::string, int>{{"probe", kDenialsOfProbe}}) return "";
+    return fmt::format("{} denials", Sum(denied));
   });
+}
+
+TEST(Witness, ChangesNoVerdict) {
+  const Outcome alone = testing::RunProbe({"calls"});
+  const Outcome watched =
+      RunWatched(testing::Watched(testing::ProbeFor({"calls"}), kProcesses | kDenied | kConnects, true));
+  EXPECT_NE(alone.out, "");
+  EXPECT_EQ(watched.out, alone.out);
 }
 
 TEST(Witness, TellsOfEachConnectAttempt) {

@@ -250,6 +250,16 @@ class StartWatch {
     return {};
   }
 
+  // A witness that can't be armed tells the leader why, ends, and is told of by outer init: the reason may lie unread.
+  base::Error TellsWhy(base::Error otherwise, Passed& passed) {
+    for (int i = 0; i < kMostReports; ++i) {
+      auto one = ReadOne(channels_.control.get(), passed);
+      if (!one) return std::move(one).error();
+      if (one->closed || one->nothing) break;
+    }
+    return otherwise;
+  }
+
   base::Result<Heard> ReadOne(int channel, Passed& passed) {
     wire::InitReport report;
     auto received = sys::RecvMsg(channel, {reinterpret_cast<char*>(&report), sizeof report}, MSG_DONTWAIT);
@@ -271,7 +281,7 @@ class StartWatch {
         if (received->fds.size() == 1) passed.agent = std::move(received->fds[0]);
         return Heard{};
       case wire::ReportKind::kAgentFailed:
-      case wire::ReportKind::kAgentHung: return std::unexpected(AgentError(report));
+      case wire::ReportKind::kAgentHung: return std::unexpected(TellsWhy(AgentError(report), passed));
       case wire::ReportKind::kEntered: phase_.Set(std::min(report.phase, StartPhase::kExec)); return Heard{};
       case wire::ReportKind::kReady:
         if (!received->credentials || received->credentials->pid <= 0) break;
