@@ -3,7 +3,7 @@
 // its descriptors. What it does is named by the first name of its configuration: "dial.twin.test", "socket.twin.test",
 // …
 //
-// "dial": asks the dialler for what no rule grants, forges records, and tells whoever connects to its relay what came
+// "flood": tells of denials without end and hears nothing. "dial": asks the dialler for what no rule grants, forges records, and tells whoever connects to its relay what came
 // of it, as "attempt=errno;…". Every other attempt is one system call that the lock does not allow; a twin that
 // survives it goes on as a quiet gate, so that the cell ends well and the test sees it.
 #include <arpa/inet.h>
@@ -128,6 +128,23 @@ void ForgeRecords() {
   Tell(closed);
 }
 
+// Denials that nobody tried, as fast as they are taken, until nobody is there to take them.
+void Flood() {
+  wire::GateRecord packet[wire::kMaxRecordsPerPacket];
+  for (std::uint64_t id = 1;;) {
+    for (wire::GateRecord& record : packet) {
+      record = {.kind = GateRecordKind::kFlow, .reason = wire::GateReason::kGateNotAnswered, .id = id++};
+      record.at_ns = static_cast<std::uint64_t>(base::SystemClock().Boot().count());
+      record.address[0] = 203;
+      record.port = 443;
+    }
+    if (::send(wire::kGateRecordsFd, packet, sizeof packet, MSG_NOSIGNAL) > 0) continue;
+    if (errno != EAGAIN && errno != EINTR) return;
+    pollfd room = {wire::kGateRecordsFd, POLLOUT, 0};
+    ::poll(&room, 1, 100);
+  }
+}
+
 // One call; the lock ends the process in it. What is given back matters only where it did not.
 void Attempt(const std::string& what) {
   sockaddr_in to = {};
@@ -182,6 +199,7 @@ int Run() {
     // The workload shall run when it happens.
     pollfd wait[] = {{sockets->relay4, POLLIN, 0}, {sockets->relay6, POLLIN, 0}};
     for (int i = 0; i < 20 && ::poll(wait, 2, 100) == 0; ++i) Beat();
+    if (what == "flood") Flood();
     Attempt(what);
   }
   for (;;) {

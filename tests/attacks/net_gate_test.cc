@@ -259,6 +259,30 @@ TEST_P(TakenOver, PK19_ALockedGateThatTriesMoreEndsItsCell) {
   }
 }
 
+TEST_P(TakenOver, PK19_AFloodOfRecordsDeafensNobody) {
+  World().Forget();
+  const How how = {.verify = false};
+  const Started started =
+      StartTrial(TwinDocument("flood"), {"wakes tcp " + At(80) + " 5432 wait=1500", "hold listen 7009 ms=60000"}, how);
+  constexpr std::uintmax_t kFlooded = 4 << 20;
+  std::error_code error;
+  std::uintmax_t size = 0;
+  for (int i = 0; i < 3000 && size < kFlooded; ++i, ::usleep(10'000)) {
+    const Words runs = Runs();
+    size = runs.empty() ? 0 : fs::file_size(runs.back() + "/events.jsonl", error);
+    if (error) size = 0;
+  }
+  EXPECT_GE(size, kFlooded) << "no flood came";
+  EXPECT_EQ(Cellos({"stop", RunId()}).status, 0) << "the supervisor hears, and ends the cell";
+  const Trial trial = FinishTrial(started, how);
+  EXPECT_EQ(trial.run.Reason(), "revoked") << trial.run.json;
+  EXPECT_TRUE(trial.Logged("lifecycle.v1.destroyed", {"\"reasonCode\":\"revoked\""}));
+  EXPECT_TRUE(trial.Logged("observability.v1.gate_failed", {"did not tell its totals"}));
+  EXPECT_TRUE(NothingOut(trial, At(99)));
+  const int verified = Cellos({"verify", fs::path(trial.run.directory).filename()}).status;
+  EXPECT_TRUE(verified == kIncomplete || verified == kContradiction) << verified << ": made-up records are no whole account";
+}
+
 NET_ATTACK_AS_EVERYBODY(TakenOver);
 NET_ATTACK_AS_EVERYBODY(Gate);
 NET_ATTACK_IN_TWO_WAYS(LongGate);
