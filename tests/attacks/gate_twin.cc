@@ -3,9 +3,10 @@
 // its descriptors. What it does is named by the first name of its configuration: "dial.twin.test", "socket.twin.test",
 // …
 //
-// "flood": tells of denials without end and hears nothing. "dial": asks the dialler for what no rule grants, forges records, and tells whoever connects to its relay what came
-// of it, as "attempt=errno;…". Every other attempt is one system call that the lock does not allow; a twin that
-// survives it goes on as a quiet gate, so that the cell ends well and the test sees it.
+// "dial": asks the dialler for what no rule grants, forges records, and tells whoever connects to its relay what came
+// of it, as "attempt=errno;…". "flood": tells of denials without end and hears nothing. Every other attempt is one
+// system call that the lock does not allow; a twin that survives it goes on as a quiet gate, so that the cell ends well
+// and the test sees it.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
