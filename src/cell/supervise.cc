@@ -44,6 +44,7 @@ class Supervisor {
   void OnMemory();
   void OnStop();
   void OnCompanion();
+  void OnAgentFailed(const sandbox::CellEvent& event);
   void OnFailure(Reason reason, const std::string& why);
   void CloseIdleStreams();
   // Asks the workload to end (SIGTERM, then SIGKILL after the grace period).
@@ -239,8 +240,7 @@ void Supervisor::OnCellEvent(const sandbox::CellEvent& event) {
       Decide(Reason::kTtlExceeded);
       return;
     case sandbox::CellEventKind::kAgentFailed:
-      if (o_.companion != nullptr) o_.companion->OnAgentFailed(event);
-      OnFailure(Reason::kAgentSilenced, event.hung ? "the witness in the cell hangs" : "the witness in the cell has ended");
+      OnAgentFailed(event);
       return;
     case sandbox::CellEventKind::kGone:
       ending_.cell_gone = true;
@@ -276,6 +276,15 @@ void Supervisor::OnStop() {
 void Supervisor::OnCompanion() {
   o_.companion->Act(polls_);
   if (const auto failure = o_.companion->failure()) OnFailure(o_.companion->failure_reason(), *failure);
+}
+
+void Supervisor::OnAgentFailed(const sandbox::CellEvent& event) {
+  std::string why = event.hung ? "the witness in the cell hangs" : "the witness in the cell has ended";
+  if (o_.companion != nullptr) {
+    o_.companion->OnAgentFailed(event);
+    why = o_.companion->failure().value_or(why);
+  }
+  OnFailure(Reason::kAgentSilenced, why);
 }
 
 void Supervisor::OnFailure(Reason reason, const std::string& why) {

@@ -214,8 +214,11 @@ class FakeCompanion final : public Companion {
   }
   base::BootTime Deadline() const override { return acts_ <= fails_at_ ? base::BootTime{0} : base::BootTime::max(); }
   std::optional<std::string> failure() const override { return failure_; }
+  Reason failure_reason() const override { return reason_; }
+  void OnAgentFailed(const sandbox::CellEvent& event) override { calls_->push_back(event.hung ? "hung" : "died"); }
   void Revoke() override { calls_->push_back("revoke"); }
   int fails_at_ = -1;
+  Reason reason_ = Reason::kGateFailed;
 
  private:
   std::vector<std::string>* calls_;
@@ -230,6 +233,31 @@ TEST_F(SuperviseTest, ACellWhoseGateFailsIsKilled) {
   EXPECT_EQ(ending.reason, Reason::kGateFailed);
   EXPECT_EQ(ending.message, "cellos-gate is gone");
   EXPECT_THAT(calls_, ElementsAre("revoke", "kill"));
+}
+
+TEST_F(SuperviseTest, ACellWhoseWitnessIsSilentEndsForThatReason) {
+  FakeCompanion gate(&calls_);
+  gate.fails_at_ = 2;
+  gate.reason_ = Reason::kAgentSilenced;
+  const Ending ending = Play({.events = {Executed()}}, [&](SuperviseOptions& o) { o.companion = &gate; });
+  EXPECT_EQ(ending.reason, Reason::kAgentSilenced);
+}
+
+TEST_F(SuperviseTest, ACellWhoseWitnessDiedOrHangsEndsAsUnwatched) {
+  for (const bool hung : {false, true}) {
+    calls_.clear();
+    FakeCompanion gate(&calls_);
+    const Ending ending = Play({.events = {Executed(), {.kind = CellEventKind::kAgentFailed, .hung = hung}}},
+                               [&](SuperviseOptions& o) { o.companion = &gate; });
+    EXPECT_EQ(ending.reason, Reason::kAgentSilenced);
+    EXPECT_TRUE(ending.cell_gone);
+    EXPECT_THAT(calls_, ElementsAre(hung ? "hung" : "died", "revoke", "kill"));
+  }
+}
+
+TEST_F(SuperviseTest, AWorkloadThatEndsWithItsWitnessIsNoGoodEnd) {
+  const Ending ending = Play({.events = {Executed(), Exit(0), {.kind = CellEventKind::kAgentFailed}}});
+  EXPECT_EQ(ending.reason, Reason::kAgentSilenced);
 }
 
 TEST_F(SuperviseTest, AuthorityIsRevokedBeforeTheWorkloadIsAsked) {

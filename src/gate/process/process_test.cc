@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -15,6 +16,7 @@
 #include <thread>
 
 #include "gate/grants_fixture.h"
+#include "gate/process/telemetry_fixture.h"
 #include "gate/relay/relay_fixture.h"
 #include "plan/gate_filter.h"
 #include "sandbox/locked_process.h"
@@ -45,6 +47,8 @@ struct SocketPairs {
   std::pair<base::UniqueFd, base::UniqueFd> dial = std::move(*sys::SocketPair(SOCK_SEQPACKET));
   std::pair<base::UniqueFd, base::UniqueFd> cell = std::move(*sys::SocketPair(SOCK_SEQPACKET));
   std::pair<base::UniqueFd, base::UniqueFd> secrets = std::move(*sys::SocketPair(SOCK_SEQPACKET));
+  std::pair<base::UniqueFd, base::UniqueFd> telemetry = std::move(*sys::SocketPair(SOCK_STREAM));
+  std::pair<base::UniqueFd, base::UniqueFd> frames = std::move(*sys::SocketPair(SOCK_SEQPACKET));
 };
 
 bool Readable(int fd, milliseconds limit) {
@@ -70,7 +74,8 @@ class ProcessTest : public testing::Test {
     const base::UniqueFd program(::open(CELLOS_BIN_DIR "/cellos-gate", O_RDONLY | O_CLOEXEC));
     ASSERT_TRUE(program);
     const int descriptors[] = {memory.get(),          ends.records.first.get(), ends.dial.first.get(),
-                               ends.cell.first.get(), ends.secrets.first.get(), -1};
+                               ends.cell.first.get(), ends.secrets.first.get(), -1,
+                               ends.telemetry.first.get(), ends.frames.first.get()};
     sandbox::LockedOptions options;
     options.program = program.get();
     options.name = "cellos-gate";
@@ -80,7 +85,9 @@ class ProcessTest : public testing::Test {
     auto launched = sandbox::LaunchLocked(options);
     ASSERT_TRUE(launched) << launched.error().message;
     process = std::move(*launched);
-    for (auto* pair : {&ends.records, &ends.dial, &ends.cell, &ends.secrets}) pair->first.Reset();
+    for (auto* pair : {&ends.records, &ends.dial, &ends.cell, &ends.secrets, &ends.telemetry, &ends.frames}) {
+      pair->first.Reset();
+    }
     const std::uint32_t count = static_cast<std::uint32_t>(cell_fds.size());
     ASSERT_TRUE(sys::SendMsg(ends.cell.second.get(), {reinterpret_cast<const char*>(&count), sizeof count}, cell_fds));
   }
@@ -223,6 +230,106 @@ TEST_F(ProcessTest, AnIdleGateIsSmall) {
 #ifdef NDEBUG
   EXPECT_LE(pss, 1536u);
 #endif
+}
+
+TEST_F(ProcessTest, HandsTelemetryOnUnderItsLockAndTellsItsEndBeforeItsTotals) {
+  AskForTelemetry(config, wire::TelemetryMode::kStream);
+  Launch();
+  AwaitReady();
+  TelemetryPackets packets(ends.frames.second.get());
+  SendFrames(ends.telemetry.second.get(), 700);
+  ASSERT_TRUE(packets.Await([&] { return packets.entries.size() == 700; }));
+  for (std::uint32_t i = 0; i < 700; ++i) EXPECT_EQ(packets.entries[i].guest_pid, i);
+  SendFrames(ends.telemetry.second.get(), 5);
+  ends.telemetry.second.Reset();
+  Command(wire::GateCommandKind::kStop);
+  ASSERT_TRUE(packets.Await([&] { return packets.final_seen(); }));
+  EXPECT_EQ(packets.entries.size(), 705u) << "what was readable is read first";
+  EXPECT_TRUE(packets.ended_seen());
+  EXPECT_EQ(packets.last.counts.read, 705u);
+  EXPECT_EQ(packets.last.counts.torn, 0u);
+  wire::GateRecord record;
+  ASSERT_TRUE(Next(&record));
+  EXPECT_EQ(record.kind, GateRecordKind::kTotals);
+  EXPECT_TRUE(*sys::WaitEnd(process.pidfd(), milliseconds(5000)));
+}
+
+TEST_F(ProcessTest, ReadsNoTelemetryThatTheSupervisorDoesNotTake) {
+  AskForTelemetry(config, wire::TelemetryMode::kStream);
+  Launch();
+  AwaitReady();
+  // Until neither socket holds more: whoever writes learns that at once, and nothing is lost.
+  ASSERT_TRUE(sys::SetNonBlocking(ends.telemetry.second.get()));
+  std::uint32_t sent = 0;
+  pollfd room = {ends.telemetry.second.get(), POLLOUT, 0};
+  while (*sys::Poll({&room, 1}, milliseconds(300)) > 0 && SendFrames(ends.telemetry.second.get(), 1, sent)) ++sent;
+  EXPECT_GT(sent, 100u);
+  EXPECT_LT(sent, 100'000u);
+  TelemetryPackets packets(ends.frames.second.get());
+  ASSERT_TRUE(packets.Await([&] { return packets.entries.size() >= sent; }));
+  EXPECT_EQ(packets.entries.size(), sent);
+  EXPECT_EQ(packets.last.counts.over_rate, 0u);
+}
+
+TEST_F(ProcessTest, TakesOneStreamAfterTheOtherAndRefusesASecondBesides) {  // TM-05
+  AskForTelemetry(config, wire::TelemetryMode::kPassed);
+  Launch();
+  AwaitReady();
+  TelemetryPackets packets(ends.frames.second.get());
+  auto pass = [&] {
+    auto [ours, gates] = std::move(*sys::SocketPair(SOCK_STREAM));
+    const int passed[] = {gates.get()};
+    EXPECT_TRUE(sys::SendMsg(ends.frames.second.get(), "s", passed));
+    return std::move(ours);
+  };
+  base::UniqueFd first = pass();
+  SendFrames(first.get(), 1);
+  ASSERT_TRUE(packets.Await([&] { return packets.entries.size() == 1; }));
+  const base::UniqueFd impostor = pass();
+  ASSERT_TRUE(packets.Await([&] { return packets.last.counts.impostors == 1; }));
+  char byte;
+  EXPECT_EQ(::recv(impostor.get(), &byte, 1, 0), 0) << "it is closed";
+  SendFrames(first.get(), 1);
+  ASSERT_TRUE(packets.Await([&] { return packets.entries.size() == 2; })) << "the first keeps running";
+  first.Reset();
+  ASSERT_TRUE(packets.Await([&] { return packets.ended_seen(); }));
+  const base::UniqueFd second = pass();
+  SendFrames(second.get(), 1);
+  ASSERT_TRUE(packets.Await([&] { return packets.entries.size() == 3; }));
+  EXPECT_EQ(packets.last.counts.connections, 2u);
+}
+
+TEST_F(ProcessTest, ClosesAStreamThatLostItsAlignment) {  // TM-04
+  AskForTelemetry(config, wire::TelemetryMode::kStream);
+  Launch();
+  AwaitReady();
+  TelemetryPackets packets(ends.frames.second.get());
+  SendFrames(ends.telemetry.second.get(), 2);
+  ASSERT_EQ(::send(ends.telemetry.second.get(), "\xff\xff\xff\xff", 4, MSG_NOSIGNAL), 4);
+  ASSERT_TRUE(packets.Await([&] { return packets.ended_seen(); }));
+  EXPECT_EQ(packets.entries.size(), 2u);
+  EXPECT_EQ(packets.last.counts.torn, 1u);
+  char byte;
+  EXPECT_EQ(::recv(ends.telemetry.second.get(), &byte, 1, 0), 0);
+}
+
+// Symbols of a program, demangled; empty when it has none.
+std::string SymbolsOf(const std::string& program) {
+  std::string symbols;
+  FILE* nm = ::popen(("nm -C " + program + " 2>/dev/null").c_str(), "r");
+  char buffer[4096];
+  while (nm != nullptr && ::fgets(buffer, sizeof buffer, nm) != nullptr) symbols += buffer;
+  if (nm != nullptr) ::pclose(nm);
+  return symbols;
+}
+
+TEST(GateProgram, HoldsNoSigningCode) {
+  const std::string gate = SymbolsOf(CELLOS_BIN_DIR "/cellos-gate");
+  ASSERT_TRUE(gate.contains("gate::TelemetryReceiver::Take")) << "the program has no symbols to look at";
+  for (const char* name : {"ed25519", "Ed25519", "ECDSA", "ecdsa", "HMAC", "Hmac", "hmac", "crypto_sign", "sodium_",
+                           "nettle_", "EVP_", "SigningKey", "sha256", "SHA256", "sha512", "SHA512", "curve25519"}) {
+    EXPECT_FALSE(gate.contains(name)) << name;
+  }
 }
 
 TEST_F(ProcessTest, HandsSecretsOverUnderItsLock) {
