@@ -48,7 +48,7 @@ TEST(CrossWitness, AgreesOnARunThatAllWitnessesTellAlike) {
   }
   EXPECT_THAT(rules, IsSupersetOf({"process.starts", "process.ends", "process.execs", "process.pairs", "process.leader",
                                    "process.usage", "net.connect_without_flow", "net.flow_without_connect", "net.flows",
-                                   "net.bytes", "net.flow_ends", "net.names", "net.questions", "agent.silence",
+                                   "net.bytes", "net.flow_ends", "net.names", "net.questions", "net.refusals", "agent.silence",
                                    "agent.denials", "clock.guest"}));
 }
 
@@ -178,6 +178,18 @@ TEST(CrossWitness, TheFirstProcessEndsAsInitReapedIt) {
   EXPECT_THAT(run(event::ExitKind::kExited, 3, 3), ElementsAre(Verdict::kAgree));
   EXPECT_THAT(run(event::ExitKind::kExited, 0, 3), ElementsAre(Verdict::kGap));
   EXPECT_THAT(run(event::ExitKind::kSignal, 3, 3), ElementsAre(Verdict::kGap));
+}
+
+TEST(CrossWitness, TheFirstProcessIsTheOneThatStartedFirstWhoeverIsClaimedFirst) {
+  LogText log;
+  log.Begin();
+  log.Life(5);
+  log.ExitStatus(5, event::ExitKind::kExited, 1);
+  log.Claim("process.spawned", 4, /*guest_behind_ms=*/1500);
+  log.Claim("process.exited", 4);
+  log.ExitStatus(4, event::ExitKind::kExited, 3);
+  log.End("completed", 3);
+  EXPECT_THAT(VerdictsOf(log, "process.leader"), ElementsAre(Verdict::kAgree));
 }
 
 TEST(CrossWitness, AWorkloadThatRanAndThatNobodyClaimedIsAContradiction) {
@@ -333,6 +345,20 @@ TEST(CrossWitness, WhatTheGateLostIsNoContradiction) {
   log.Add(event::GateFailedEvent(log.cell, {.phase = "run", .reason = "died", .flows_reset = 1}));
   for (const WitnessFinding& each : log.Findings()) EXPECT_EQ(each.verdict, Verdict::kGap) << each.rule;
   EXPECT_THAT(VerdictsOf(log, "host.holes"), ElementsAre(Verdict::kGap));
+}
+
+TEST(CrossWitness, RefusalsAreTheOnesThatTheKernelCounted) {
+  const auto run = [](int told, std::uint64_t counted) {
+    LogText log;
+    log.Begin();
+    for (int i = 0; i < told; ++i) log.Refusal();
+    log.Table(0, counted, 0);
+    return VerdictsOf(log, "net.refusals");
+  };
+  EXPECT_THAT(run(2, 2), ElementsAre(Verdict::kAgree));
+  EXPECT_THAT(run(1, 2), ElementsAre(Verdict::kGap));
+  EXPECT_THAT(run(2, 1), ElementsAre(Verdict::kContradiction));
+  EXPECT_THAT(run(0, 0), IsEmpty());
 }
 
 TEST(CrossWitness, QuestionsThatNoPacketAskedAreAContradiction) {

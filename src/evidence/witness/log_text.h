@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <ostream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,11 @@
 #include "evidence/witness/cross_witness.h"
 
 namespace evidence {
+
+inline void PrintTo(const WitnessFinding& finding, std::ostream* out) {
+  *out << event::ToString(finding.verdict) << ' ' << finding.rule << " [" << fmt::format("{}", fmt::join(finding.cites, ","))
+       << "] " << finding.text;
+}
 
 // A watched cell with a network. Every call adds lines; the clocks go on by a millisecond each.
 class LogText {
@@ -46,6 +52,7 @@ class LogText {
     agent = Add(event::CoverageOpenedEvent(cell, Observer::kAgent, "cell", covers));
     dns = Add(event::CoverageOpenedEvent(cell, Observer::kGateDns, "cell", {"questions"}));
     flow = Add(event::CoverageOpenedEvent(cell, Observer::kGateFlow, "cell", {"connections"}));
+    Add(event::CoverageOpenedEvent(cell, Observer::kKernelNflog, "cell", {"refused packets"}));
     Add({.type = event::kEffectiveControls, .source = event::kSourceSupervisor, .data = "{}"});
     Usage(1000);
     Add(event::StartedEvent(cell, {.ttl_seconds = 60}));
@@ -105,6 +112,10 @@ class LogText {
                                  .query = std::move(query)};
     return Add(event::FlowDecisionEvent(cell, decision, event::Observer::kGateFlow));
   }
+  event::LeafIndex Refusal() {
+    return Add(event::FlowDecisionEvent(cell, {.decision_id = "d", .reason_code = "nft_log_drop", .observed_at = "t"},
+                                        event::Observer::kKernelNflog));
+  }
   event::LeafIndex FlowEnd(const std::string& id, std::uint64_t out, std::uint64_t in) {
     return Add(event::FlowClosedEvent(cell, {.flow_id = id, .bytes_out = out, .bytes_in = in, .closed_by = "peer"}));
   }
@@ -118,9 +129,9 @@ class LogText {
     const std::uint64_t packets = bytes == 0 ? 0 : 1 + bytes / 1000;
     return Rows({{"steer", "udp dport 53", dns_sockets, 0}, {"steer", "", granted, 0}, {"steer", "", 0, 0},
                  {"output", "accept", packets, bytes}, {"output", "accept", packets, bytes}, {"output", "accept", 0, 0},
-                 {"output", "ip daddr 255.255.255.255", 7, 0}, {"output", "ip daddr 255.255.255.255 drop", 0, 0},
+                 {"output", "ip daddr 255.255.255.255", 0, 0}, {"output", "ip daddr 255.255.255.255 drop", 0, 0},
                  {"output", "udp dport 40053 accept", dns_sockets, 60 * dns_sockets}, {"output", "accept", granted, 60 * granted},
-                 {"output", "ip daddr 192.0.0.8 accept", 5, 500}, {"output", "", 3, 0}, {"output", "", refused, 0}});
+                 {"output", "ip daddr 192.0.0.8 accept", 5, 500}, {"output", "", refused, 0}, {"output", "", refused, 0}});
   }
   event::LeafIndex Rows(const std::vector<Row>& rows) {
     std::string out;
@@ -158,9 +169,10 @@ class LogText {
     const auto answer = Query("q1", "name.example");
     Flow("f1", 1, event::LinkedQuery{.query_id = "q1", .leaf = answer, .name = "name.example", .answered_at = "t", .ttl_seconds = 60});
     FlowEnd("f1", 1500, 1500);
+    Refusal();
     Usage(9000);
     Census(5, 6, 5);
-    Table(1, 0, 1, 1700);
+    Table(1, 1, 1, 1700);
     End();
   }
 

@@ -163,6 +163,20 @@ void JudgeNames(const Facts& facts, Bench& bench) {
                         network.named.count));
 }
 
+void JudgeRefusals(const Facts& facts, Bench& bench) {
+  const NetworkFacts& network = facts.network;
+  const TableReading* reading = network.Final();
+  const auto opened = facts.channel.Opened(Observer::kKernelNflog);
+  if (!opened || reading == nullptr || (reading->logged == 0 && !network.logged)) return;
+  Cites cites{*opened, network.reading->leaf};
+  Cite(cites, network.logged);
+  const std::string text = fmt::format("{} refused packets told one by one of {}; the kernel counted {} that it told",
+                                       network.logged.count, reading->refused, reading->logged);
+  if (network.logged.count == reading->logged) return bench.Say(Verdict::kAgree, cites, text);
+  // What waited in the socket when the cell ended is counted and not told.
+  bench.Say(network.logged.count > reading->logged ? Verdict::kContradiction : Verdict::kGap, cites, text);
+}
+
 void JudgeQuestions(const Facts& facts, Bench& bench) {
   const NetworkFacts& network = facts.network;
   const TableReading* reading = network.Final();

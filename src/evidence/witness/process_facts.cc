@@ -10,11 +10,13 @@ namespace evidence {
 
 using event::Observer;
 
-void ProcessFacts::TakeSpawned(event::LeafIndex leaf, std::uint64_t pid) {
+void ProcessFacts::TakeSpawned(event::LeafIndex leaf, std::uint64_t pid, std::uint64_t at_ns) {
   spawned.Note(leaf);
-  if (!leader_pid) {
+  if (!leader_pid || at_ns < leader_at_ns_) {
     leader_pid = pid;
+    leader_at_ns_ = at_ns;
     leader_spawned = leaf;
+    leader_status_leaf.reset();
   }
   if (living_.contains(pid)) {
     ++further_execs;
@@ -41,7 +43,6 @@ void ProcessFacts::TakeExited(event::LeafIndex leaf, std::uint64_t pid) {
 void ProcessFacts::TakeStatus(const WitnessLeaf& leaf, std::uint64_t pid) {
   if (pid != leader_pid) return;
   const std::string_view cause = leaf.Data("cause");
-  ++leader_statuses;
   leader_status_leaf = leaf.index;
   leader_status = {std::string(PlainStringOf(FindMember(cause, "kind")).value_or(std::string_view())),
                    NumberIn(cause, "status")};
@@ -83,7 +84,9 @@ void ProcessFacts::Take(const WitnessLeaf& leaf) {
   if (leaf.observer == Observer::kAgent) {
     const auto pid = UintOf(FindMember(leaf.Data("guest"), "guestPid"));
     if (!pid) return;
-    if (leaf.type == event::kGuestProcessSpawned) return TakeSpawned(leaf.index, *pid);
+    if (leaf.type == event::kGuestProcessSpawned) {
+      return TakeSpawned(leaf.index, *pid, NumberIn(leaf.Data("guest"), "guestMonotonicNs"));
+    }
     if (leaf.type == event::kGuestProcessExited) return TakeExited(leaf.index, *pid);
     if (leaf.type == event::kGuestProcessExitStatus) return TakeStatus(leaf, *pid);
     return;

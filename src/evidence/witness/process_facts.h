@@ -29,11 +29,10 @@ class ProcessFacts {
   Tally exits_without_spawn;
   std::size_t alive() const { return living_.size(); }
   std::optional<event::LeafIndex> oldest_alive() const;
-  // The first process that was claimed, and what was claimed of its end.
+  // The process that was claimed to have started first (the order of claims is not that of starts), and its claimed end.
   std::optional<std::uint64_t> leader_pid;
   std::optional<event::LeafIndex> leader_spawned, leader_status_leaf;
   EndStatus leader_status;
-  std::uint64_t leader_statuses = 0;
 
   // Witnessed.
   struct Census {
@@ -52,12 +51,13 @@ class ProcessFacts {
   std::optional<Usage> first_usage, last_usage;  // of host.cgroup
 
  private:
-  void TakeSpawned(event::LeafIndex leaf, std::uint64_t pid);
+  void TakeSpawned(event::LeafIndex leaf, std::uint64_t pid, std::uint64_t at_ns);
   void TakeExited(event::LeafIndex leaf, std::uint64_t pid);
   void TakeStatus(const WitnessLeaf& leaf, std::uint64_t pid);
   void TakeCensus(const WitnessLeaf& leaf);
   void TakeCompleted(const WitnessLeaf& leaf);
   void TakeUsage(const WitnessLeaf& leaf);
+  std::uint64_t leader_at_ns_ = 0;
   std::unordered_map<std::uint64_t, event::LeafIndex> living_;  // pid -> leaf of its spawn
 };
 

@@ -23,6 +23,7 @@ constexpr Rule kRules[] = {
     {"net.flow_ends", "flows that ended", "flows that were let through", JudgeFlowEnds},
     {"net.names", "flows under names", "answers that opened their addresses", JudgeNames},
     {"net.questions", "questions that the gate answered", "DNS sockets that the kernel counted", JudgeQuestions},
+    {"net.refusals", "refused packets that the kernel told", "its counters of what it told", JudgeRefusals},
     {"agent.silence", "claims", "the watch over the agent", JudgeSilence},
     {"agent.drops", "claims in the log", "the receiver's sums", JudgeDrops},
     {"agent.undeclared", "claims", "the sources that the document authorises", JudgeUndeclared},

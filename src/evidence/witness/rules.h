@@ -66,6 +66,7 @@ void JudgeFlowCount(const Facts& facts, Bench& bench);
 void JudgeBytes(const Facts& facts, Bench& bench);
 void JudgeFlowEnds(const Facts& facts, Bench& bench);
 void JudgeNames(const Facts& facts, Bench& bench);
+void JudgeRefusals(const Facts& facts, Bench& bench);
 void JudgeQuestions(const Facts& facts, Bench& bench);
 void JudgeSilence(const Facts& facts, Bench& bench);
 void JudgeDrops(const Facts& facts, Bench& bench);

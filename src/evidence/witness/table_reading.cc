@@ -71,6 +71,7 @@ class Reader {
     if (place <= 2) in_order_ &= row.text == "accept";
     if (!accepts) {
       log_row_ = true;
+      reading_.logged = AddUp(reading_.logged, row.packets);
       return;
     }
     reading_.bytes_out = AddUp(reading_.bytes_out, row.bytes);
