@@ -19,6 +19,9 @@ using wire::SourceBit;
 class AgentTest : public testing::Test {
  protected:
   void SetUp() override {
+#ifdef CELLOS_SANITIZED
+    GTEST_SKIP() << "the agent itself is never built with a sanitizer, and forks of a sanitized leader take too long";
+#endif
     if (const std::string why = WhyNoWorld(); !why.empty()) GTEST_SKIP() << why;
   }
   static void ExpectGoodEnd(const WorldOutcome& outcome, int leader_code = 0) {

@@ -35,7 +35,7 @@ class CensusTest : public testing::Test {
     kernel_.ticks = now_ / (10 * kMs);
   }
   void Tick() {
-    Pass(20);
+    Pass(60);  // longer than anything waits to be settled
     census_->Tick(now_);
   }
   void Walk() {

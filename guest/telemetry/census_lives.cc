@@ -11,7 +11,8 @@ using wire::ProbeSource;
 using Phase = Process::Phase;
 using Exec = Process::Exec;
 
-constexpr uint64_t kSettleNs = 10'000'000;   // a new process or a new program has its name by then
+constexpr uint64_t kProgramNs = 10'000'000;  // a program that is being executed has given its name by then
+constexpr uint64_t kForkNs = 50'000'000;     // and a new process that is to execute one is about to
 constexpr uint8_t kMaxChecks = 10;           // of an exec that does not seem to succeed
 constexpr uint32_t kZombiesPerWalk = 64;
 
@@ -139,7 +140,8 @@ void Census::Settle(uint64_t now) {
     Process& process = table_.At(slot);
     if (process.phase != Phase::kAlive || (!process.spawn_owed && !process.exec_open)) continue;
     ProcessStat stat;
-    if (now - process.touched_ns < kSettleNs || !proc::ReadStat(process.pid, &stat)) {
+    const uint64_t settled = process.exec == Exec::kNone ? kForkNs : kProgramNs;
+    if (now - process.touched_ns < settled || !proc::ReadStat(process.pid, &stat)) {
       left = true;
       continue;
     }
