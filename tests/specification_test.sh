@@ -5,8 +5,8 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 failed=0 seen=0
 
-cases=$(grep -rhoE '^(TEST|TEST_F|TEST_P)\([A-Za-z0-9_]+, *[A-Za-z0-9_]+' src tests --include='*_test.cc' | sed -E 's/^[A-Z_]+\(//; s/, */./' | sort -u)
-programs=$(printf '%s\n' vm.whole_cell_root vm.whole_cell_user; ls src | sed 's/$/_test/'; find tests -name '*_test.cc' -printf '%f\n' | sed 's/\.cc$//')
+cases=$(grep -rhoE '^(TEST|TEST_F|TEST_P)\([A-Za-z0-9_]+, *[A-Za-z0-9_]+' src guest tests --include='*_test.cc' | sed -E 's/^[A-Z_]+\(//; s/, */./' | sort -u)
+programs=$(printf '%s\n' vm.whole_cell_root vm.whole_cell_user; ls src | sed 's/$/_test/'; find guest tests -name '*_test.cc' -printf '%f\n' | sed 's/\.cc$//')
 
 fail() { echo "SPECIFICATION.md: $1"; failed=1; }
 
