@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What the network's benchmarks share, and their start: network.sh dns|relay|net BIN. Everything runs in two network
+# What the network's benchmarks share, and their start: network.sh dns|relay|net|telemetry BIN. Everything runs in two network
 # namespaces of its own, a host and a world in which 192.0.2.0/24 and 203.0.113.0/24 are served, with one link between.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

@@ -3,12 +3,13 @@
 # Measures. `bench.sh start`: launches against bubblewrap, crun and bare fork+exec, interleaved; state on tmpfs, the cost
 # of syncing to disk apart. `bench.sh evidence`: documents, event log and verification, per second and core.
 # `bench.sh dns|relay|net` (root): the DNS proxy against dnsdist and unbound, the relay against HAProxy, a cell with a
-# network against bubblewrap.
+# network against bubblewrap. `bench.sh telemetry` (root): decoding and logging of what a witness tells, what it costs the
+# workload, and whether exactly what was made is told or declared lost.
 # ROUNDS=n changes the number of rounds (default 40).
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 what=${1:-}
-case "$what" in start | evidence | dns | relay | net) ;; *) echo "usage: scripts/bench.sh start|evidence|dns|relay|net" >&2; exit 2 ;; esac
+case "$what" in start | evidence | dns | relay | net | telemetry) ;; *) echo "usage: scripts/bench.sh start|evidence|dns|relay|net|telemetry" >&2; exit 2 ;; esac
 
 scripts/install.sh build bench
 configure bench -DBUILD_TESTING=OFF
@@ -26,7 +27,16 @@ if [ "$what" = evidence ]; then
   exit 0
 fi
 
-case "$what" in dns | relay | net) exec bench/network.sh "$what" "$bin" ;; esac
+if [ "$what" = telemetry ]; then
+  echo
+  "$bin/telemetry_frame_bench" --benchmark_counters_tabular=true 2>/dev/null
+  echo
+  for round in 1 2 3; do "$bin/telemetry_flood"; done
+  "$bin/telemetry_flood" -o
+  "$bin/telemetry_flood" -o -r 100000
+fi
+
+case "$what" in dns | relay | net | telemetry) exec bench/network.sh "$what" "$bin" ;; esac
 
 state=$(mktemp -d /dev/shm/cellos-bench.XXXXXX)
 disk=$(mktemp -d "$root/build/bench-state.XXXXXX")
