@@ -12,7 +12,7 @@ namespace cell {
 class Silence {
  public:
   // The start counts as a frame.
-  Silence(std::chrono::milliseconds window, base::BootTime start) : window_(window), alive_(start), judged_(start) {}
+  Silence(std::chrono::milliseconds window, base::BootTime start) : window_(window), alive_(start) {}
 
   // A frame came at `at`. How long there had been none, when that was a silence which is over now.
   std::optional<std::chrono::milliseconds> Heard(base::BootTime at);
@@ -27,8 +27,7 @@ class Silence {
 
  private:
   std::chrono::milliseconds window_;
-  base::BootTime alive_;   // when there was a frame last
-  base::BootTime judged_;  // when somebody looked last
+  base::BootTime alive_;  // when there was a frame last
   bool silent_ = false, excused_ = false;
 };
 

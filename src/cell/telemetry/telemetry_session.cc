@@ -307,6 +307,7 @@ void TelemetrySession::TellDropped() {
                                   .accepted = counts.accepted,
                                   .heartbeats = counts.heartbeats,
                                   .over_rate = counts.over_rate,
+                                  .refused = {},
                                   .received_at = o_.clock->Wall(),
                                   .spec_signature_hash = o_.spec_hash};
   for (std::size_t i = 0; i < wire::kHostFrameFaults; ++i) {

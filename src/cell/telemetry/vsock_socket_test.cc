@@ -63,7 +63,8 @@ TEST_F(VsockSocketTest, TheVmmsStreamsArePassedOthersAreClosedAndCounted) {  // 
     // The same user, another process.
     const auto stream = sys::ConnectUnix(directory_.get(), "vm.sock_9001");
     char byte;
-    ::_exit(stream && ::recv(stream->get(), &byte, 1, 0) == 0 ? 0 : 1);
+    if (!stream || !sys::SetReceiveTimeout(stream->get(), 5000)) ::_exit(2);
+    ::_exit(::recv(stream->get(), &byte, 1, 0) == 0 ? 0 : 1);
   }
   pollfd wait = {socket->fd(), POLLIN, 0};
   ASSERT_EQ(::poll(&wait, 1, 10'000), 1);
