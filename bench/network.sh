@@ -8,7 +8,8 @@ what=$1 bin=$2
 
 if [ "${CELLOS_BENCH_INSIDE:-}" != 1 ]; then
   [ "$(id -u)" -eq 0 ] || { echo "bench.sh $what: needs root, for network namespaces with a link between them" >&2; exit 1; }
-  CELLOS_BENCH_INSIDE=1 exec unshare --net --mount --propagation private "$here/network.sh" "$@"
+  exec {outside}</proc/self/ns/net
+  CELLOS_BENCH_INSIDE=1 CELLOS_BENCH_OUTSIDE=$outside exec unshare --net --mount --propagation private "$here/network.sh" "$@"
 fi
 
 state=$(mktemp -d /tmp/cellos-bench.XXXXXX)

@@ -69,7 +69,7 @@ tally() {
   local count=$1 kind=$2 log kinds lives=1 made
   rm -rf "$state/s/runs"
   # The process connector serves the machine's own network namespace alone.
-  nsenter --net=/proc/1/ns/net "$bin/cellos" run --quiet --no-stdin --state-dir "$state/s" "${options[@]}" --telemetry -- /bench/telemetry_load storm "$kind" "$count"
+  nsenter --net="/proc/self/fd/$CELLOS_BENCH_OUTSIDE" "$bin/cellos" run --quiet --no-stdin --state-dir "$state/s" "${options[@]}" --telemetry -- /bench/telemetry_load storm "$kind" "$count"
   log=$(echo "$state"/s/runs/*/events.jsonl)
   [ "$kind" = connect ] || lives=$((count + 1))
   awk -v count="$count" -v kind="$kind" -v lives="$lives" '
@@ -86,7 +86,7 @@ tally() {
       told = spawned + exited + connects
       # What ended by itself has its cause told too, and a lost cause counts as lost.
       if (kind != "killed") { made += lives; told += causes }
-      printf "%-8s %9d %9d %9d %9d %9s %9d %11d\n", kind, count, spawned, exited, connects, causes, kernel, lost + unknown, made - told - lost
+      printf "%-8s %9d %9d %9d %9d %9d %9s %9d %11d\n", kind, count, spawned, exited, connects, causes, kernel, lost + unknown, made - told - lost
     }' "$log"
 }
 echo
