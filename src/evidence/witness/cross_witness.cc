@@ -7,10 +7,8 @@
 namespace evidence {
 namespace {
 
-// Written about the run once its cell is gone: not part of what is judged.
-bool IsAboutTheLog(std::string_view type) {
-  return type == event::kFinding || type == event::kClosing || type == event::kEvidenceBundle;
-}
+// Written by the supervisor about the run once that has been judged: not part of what is judged, not even its clock.
+bool ComesAfterTheJudgement(std::string_view type) { return type == event::kClosing || type == event::kEvidenceBundle; }
 
 void TakeClosed(const WitnessLeaf& leaf, ChannelFacts& channel) {
   const auto observer = event::ObserverOf(leaf.Text("observer"));
@@ -27,7 +25,7 @@ void CrossWitness::Add(event::LeafIndex leaf, std::string_view line) {
 
 void CrossWitness::Add(event::LeafIndex leaf, const JcsScanner& line) {
   const auto read = ReadWitnessLeaf(leaf, line);
-  if (!read || IsAboutTheLog(read->type)) return;
+  if (!read || ComesAfterTheJudgement(read->type)) return;
   if (read->type == event::kCoverageClosed) return TakeClosed(*read, facts_.channel);
   facts_.channel.Take(*read);
   facts_.process.Take(*read);

@@ -442,6 +442,7 @@ TEST(CrossWitness, WhatTheWitnessWroteItselfChangesNothing) {
   log.WholeRun();
   const auto before = log.Findings();
   for (const WitnessFinding& each : before) log.Add(event::FindingEvent(log.cell, each.verdict, each.rule, each.cites, each.text));
+  log.StepWall(86'400'000);
   log.Add(event::EvidenceBundleEvent(log.cell, {.destroyed = "d"}));
   log.Add(event::CoverageClosedEvent(log.cell, event::Observer::kAgent, "cell", log.agent, {}, {}));
   log.Add(event::ClosingEvent(log.cell, {.reason_code = "completed"}));
