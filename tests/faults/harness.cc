@@ -189,6 +189,7 @@ std::vector<std::string> Fault::RunArguments(Sink sink) const {
   std::vector<std::string> arguments = {CELLOS_BIN_DIR "/cellos-faulty", "run", "--quiet", "--json", "--state-dir", state_,
                                         "--id", id_, "--ttl", "15s", "--secret", "TOKEN", "--export", "out=/workspace/x"};
   if (sink == Sink::kFile) arguments.insert(arguments.end(), {"--events", top_ + "/scratch/events"});
+  arguments.insert(arguments.end(), more_.begin(), more_.end());
   arguments.insert(arguments.end(), {"--", "/bin/sh", "-c", "echo x > /workspace/x"});
   return arguments;
 }

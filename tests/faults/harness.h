@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "evidence/verify/report.h"
@@ -63,6 +64,8 @@ class Fault : public testing::Test {
   // cellos-faulty run of a command that writes an artefact, with a secret, an export and a file of events.
   Ended RunOnce(const std::string& fault, Sink sink = Sink::kFile);
   std::vector<std::string> RunArguments(Sink sink = Sink::kFile) const;
+  // Options of every run from now on, before its command.
+  void Add(std::vector<std::string> options) { more_ = std::move(options); }
   std::vector<std::string> Environment(const std::string& fault) const;
   Ended Cellos(std::vector<std::string> arguments);
   // What a run must leave as it was: mounts, cgroups, sockets, scratch files, live entries. Empty lines when all is well.
@@ -77,6 +80,7 @@ class Fault : public testing::Test {
  private:
   std::string ClosingProven(const std::string& run) const;
   std::string template_;
+  std::vector<std::string> more_;
 };
 
 }  // namespace faults

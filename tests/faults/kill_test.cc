@@ -62,6 +62,12 @@ TEST_F(Kill, AtRandomMomentsLeavesNothingAndALogThatHolds) {
   EXPECT_GT(killed, kills / 4);
 }
 
+// The gate is one process more, and its cell has a network namespace.
+TEST_F(Kill, AtAnyCallOfARunWithANetworkLeavesNothingAndALogThatHolds) {
+  Add({"--allow", "203.0.113.9:443", "--dns-resolver", "203.0.113.53:53"});
+  Sweep(State::kUsed, Stride(31));
+}
+
 TEST_F(Kill, InAFirstRunLeavesNothingAndALogThatHolds) { Sweep(State::kNew, Stride(61)); }
 
 }  // namespace
