@@ -81,7 +81,15 @@ bool NeverRan(Reason reason) {
 
 // What a user has to be told even with --quiet: it never ran, or it did and the fault is ours.
 bool IsToldAlways(Reason reason) {
-  return NeverRan(reason) || reason == Reason::kEvidenceFailed || reason == Reason::kInitCrashed;
+  switch (reason) {
+    case Reason::kEvidenceFailed:
+    case Reason::kInitCrashed:
+    case Reason::kGateFailed:
+    case Reason::kAgentSilenced:
+      return true;
+    default:
+      return NeverRan(reason);
+  }
 }
 
 std::string HowItEnded(const RunOutcome& o) {

@@ -69,6 +69,13 @@ TEST(WhyNotRun, IsSilentAboutWhatRan) {
   EXPECT_EQ(WhyNotRun(outcome), "refused (policy): two things\n  /spec/a: first\n  /spec/b: second");
 }
 
+TEST(WhyNotRun, TellsOfAPartOfOursThatFailed) {
+  for (const auto reason : {cell::Reason::kInitCrashed, cell::Reason::kGateFailed, cell::Reason::kAgentSilenced}) {
+    EXPECT_THAT(WhyNotRun({.reason = reason, .message = "it is gone"}), HasSubstr(": it is gone"));
+  }
+  EXPECT_EQ(WhyNotRun({.reason = cell::Reason::kTimeout, .message = "too long"}), "");
+}
+
 TEST(Human, NumbersAreShort) {
   EXPECT_EQ(HumanBytes(1023), "1023 B");
   EXPECT_EQ(HumanBytes(1536), "1.5 KiB");
