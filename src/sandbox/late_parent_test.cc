@@ -35,8 +35,8 @@ int LeadersChannel() {
   return -1;
 }
 
-// Before the parent looks at either channel, the last word of the start has been sent: it is looked for behind the others,
-// and left where it is.
+// Before the parent looks at either channel, the last word of the start has been sent: it is looked for behind the
+// others, and left where it is.
 void UntilTheLeaderIsReady() {
   if (getpid() != g_parent || g_heard) return;
   const int channel = LeadersChannel();

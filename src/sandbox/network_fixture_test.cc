@@ -30,11 +30,15 @@ plan::Plan NetworkPlanFor(const std::string& script, bool secrets) {
   const auto find = [&](std::string_view target) {
     return std::ranges::find(plan.mounts, target, &plan::Mount::target);
   };
-  if (find("/run") == plan.mounts.end()) mounts.insert(mounts.begin(), {.kind = Kind::kDirectory, .target = "/run", .mode = 0755});
+  if (find("/run") == plan.mounts.end()) {
+    mounts.insert(mounts.begin(), {.kind = Kind::kDirectory, .target = "/run", .mode = 0755});
+  }
   const auto before_pin = [&](plan::Mount mount) {
     mounts.insert(std::ranges::find(mounts, Kind::kPin, &plan::Mount::kind), std::move(mount));
   };
-  if (find("/run/cellos") == plan.mounts.end()) before_pin({.kind = Kind::kDirectory, .target = "/run/cellos", .mode = 0755});
+  if (find("/run/cellos") == plan.mounts.end()) {
+    before_pin({.kind = Kind::kDirectory, .target = "/run/cellos", .mode = 0755});
+  }
   if (find(plan::kDenialsFile) == plan.mounts.end()) {
     before_pin({.kind = Kind::kFile, .target = plan::kDenialsFile, .mode = 0444});
   }

@@ -280,7 +280,7 @@ TEST_P(TakenOver, PK19_AFloodOfRecordsDeafensNobody) {
   EXPECT_TRUE(trial.Logged("observability.v1.gate_failed", {"did not tell its totals"}));
   EXPECT_TRUE(NothingOut(trial, At(99)));
   const int verified = Cellos({"verify", fs::path(trial.run.directory).filename()}).status;
-  EXPECT_TRUE(verified == kIncomplete || verified == kContradiction) << verified << ": it says that it is no whole account";
+  EXPECT_TRUE(verified == kIncomplete || verified == kContradiction) << verified << ": it is no whole account";
 }
 
 NET_ATTACK_AS_EVERYBODY(TakenOver);
