@@ -13,6 +13,7 @@ using Exec = Process::Exec;
 
 constexpr uint64_t kProgramNs = 10'000'000;  // a program that is being executed has given its name by then
 constexpr uint64_t kForkNs = 50'000'000;     // and a new process that is to execute one is about to
+constexpr uint64_t kSlowExecNs = 250'000'000;  // for a first program that is long in coming
 constexpr uint8_t kMaxChecks = 10;           // of an exec that does not seem to succeed
 constexpr uint32_t kZombiesPerWalk = 64;
 
@@ -142,6 +143,11 @@ void Census::Settle(uint64_t now) {
     ProcessStat stat;
     const uint64_t settled = process.exec == Exec::kNone ? kForkNs : kProgramNs;
     if (now - process.touched_ns < settled || !proc::ReadStat(process.pid, &stat)) {
+      left = true;
+      continue;
+    }
+    const bool executing = process.exec == Exec::kTried && (stat.flags & kForkedNotExecuted) != 0;
+    if (process.spawn_owed && executing && now - process.touched_ns < kSlowExecNs) {
       left = true;
       continue;
     }

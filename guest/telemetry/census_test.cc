@@ -37,6 +37,24 @@ TEST_F(CensusTest, AFurtherExecIsToldAndAFailedOneIsNot) {
   EXPECT_EQ(Told(), (Lines{"+ 5 env", "+ 5 true", "- 5 true", "= 5 true 0"}));
 }
 
+TEST_F(CensusTest, AProgramThatIsLongInComingIsToldByItsOwnName) {
+  Start();
+  const auto pid = kernel_.Fork("make");
+  census_->OnExec(pid, now_);
+  for (int i = 0; i < 3; ++i) Tick();
+  EXPECT_EQ(Told(), (Lines{"+ 4 cellos-reaper"}));
+  kernel_.Exec(pid, "cc");
+  for (int i = 0; i < 3; ++i) Tick();
+  EXPECT_EQ(Told(), (Lines{"+ 5 cc"}));
+}
+
+TEST_F(CensusTest, AProgramThatNeverComesIsToldAllTheSame) {
+  Start();
+  census_->OnExec(kernel_.Fork("make"), now_);
+  for (int i = 0; i < 30; ++i) Tick();
+  EXPECT_EQ(Told(), (Lines{"+ 4 cellos-reaper", "+ 5 make"}));
+}
+
 TEST_F(CensusTest, AFurtherExecIsToldAtTheTickToo) {
   Start();
   const auto pid = kernel_.Fork();
