@@ -9,7 +9,13 @@ void Outbox::Start(bool tells_drops, uint32_t self) {
   self_ = self;
 }
 
+void Outbox::RelieveBy(void (*relieve)(void*), void* context) {
+  relieve_ = relieve;
+  context_ = context;
+}
+
 void Outbox::Put(const Event& event) {
+  if (size_ == kCapacity && relieve_ != nullptr) relieve_(context_);
   if (size_ == kCapacity) {
     ++dropped_;
     return;

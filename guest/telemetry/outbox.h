@@ -32,7 +32,11 @@ class Outbox {
   // `tells_drops`: the host asked for agent.dropped, which is then told before the next frame that goes out.
   void Start(bool tells_drops, uint32_t self);
 
-  // Appends; when full, the event is dropped and counted.
+  // `relieve(context)` is called by Put when the queue is full, to hand on what is Pending before anything is dropped: a
+  // crowd of processes that came and went between two ticks is told in one go.
+  void RelieveBy(void (*relieve)(void* context), void* context);
+
+  // Appends; when full all the same, the event is dropped and counted.
   void Put(const Event& event);
   // Counts an event that never came to be.
   void CountDropped() { ++dropped_; }
@@ -54,6 +58,8 @@ class Outbox {
   uint64_t dropped_ = 0, told_ = 0;
   uint32_t head_ = 0, size_ = 0, self_ = 0;
   bool tells_drops_ = false;
+  void (*relieve_)(void*) = nullptr;
+  void* context_ = nullptr;
   size_t begin_ = 0, end_ = 0;
   Event events_[kCapacity];
   uint8_t bytes_[8192];

@@ -49,6 +49,28 @@ TEST(Outbox, FramesLeaveInOrderHoweverFewBytesAreTakenAtATime) {
   }
 }
 
+TEST(Outbox, AFullQueueIsHandedOnBeforeAnythingIsDropped) {
+  struct Channel {
+    Outbox outbox;
+    std::size_t frames = 0;
+    bool takes = true;
+  };
+  auto channel = std::make_unique<Channel>();
+  channel->outbox.Start(true, 2);
+  channel->outbox.RelieveBy(
+      [](void* context) {
+        auto& to = *static_cast<Channel*>(context);
+        if (to.takes) to.frames += TakeAll(to.outbox, 1000).size();
+      },
+      channel.get());
+  for (std::uint32_t i = 0; i < 5 * Outbox::kCapacity; ++i) channel->outbox.Put(Numbered(i));
+  EXPECT_EQ(channel->outbox.dropped(), 0u);
+  EXPECT_EQ(channel->frames, 4 * Outbox::kCapacity);
+  channel->takes = false;
+  channel->outbox.Put(Numbered(0));
+  EXPECT_EQ(channel->outbox.dropped(), 1u) << "a channel that takes nothing changes nothing";
+}
+
 TEST(Outbox, TheNewestIsDroppedWhenFullAndTheCountIsTold) {
   auto outbox = std::make_unique<Outbox>();
   outbox->Start(true, 2);

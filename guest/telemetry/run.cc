@@ -58,6 +58,7 @@ class Loop {
 
 void Loop::Start() {
   outbox.Start(agent_.config.ours, agent_.self);
+  outbox.RelieveBy([](void* loop) { static_cast<Loop*>(loop)->Flush(); }, this);
   census.Start(agent_.config.sources, agent_.config.full, agent_.config.ours, agent_.self, &outbox, MonotonicNs());
   next_tick_ = now_ = MonotonicNs();
 }

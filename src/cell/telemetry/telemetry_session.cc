@@ -76,8 +76,9 @@ base::Result<std::unique_ptr<TelemetrySession>> TelemetrySession::Create(const O
   const auto make = [&]() -> base::Result<> {
     std::tie(session->agent_end_, session->gate_stream_) = TRY(sys::SocketPair(SOCK_STREAM));
     std::tie(session->frames_, session->gate_frames_) = TRY(sys::SocketPair(SOCK_SEQPACKET));
-    // As much as the machine lets us: a packet must fit, and a burst must not wait for the supervisor's next turn.
-    for (const int end : {session->frames_.get(), session->gate_frames_.get()}) {
+    // As much as the machine lets us: a packet must fit, and a burst must not wait for the supervisor's next turn (a log
+    // that is synced to a slow disk) nor overflow the witness's queue.
+    for (const int end : {session->agent_end_.get(), session->frames_.get(), session->gate_frames_.get()}) {
       (void)::setsockopt(end, SOL_SOCKET, SO_SNDBUF, &kSocketBytes, sizeof kSocketBytes);
     }
     session->file_.emplace(TRY(FramesFile::Create(options.run_directory)));
