@@ -131,7 +131,7 @@ class LogText {
                  {"output", "accept", packets, bytes}, {"output", "accept", packets, bytes}, {"output", "accept", 0, 0},
                  {"output", "ip daddr 255.255.255.255", 0, 0}, {"output", "ip daddr 255.255.255.255 drop", 0, 0},
                  {"output", "udp dport 40053 accept", dns_sockets, 60 * dns_sockets}, {"output", "accept", granted, 60 * granted},
-                 {"output", "ip daddr 192.0.0.8 accept", 5, 500}, {"output", "", refused, 0}, {"output", "", refused, 0}});
+                 {"output", "", 0, 0}, {"output", "", 0, 0}, {"output", "accept", 5, 500}, {"output", "", refused, 0}, {"output", "", refused, 0}});
   }
   event::LeafIndex Rows(const std::vector<Row>& rows) {
     std::string out;

@@ -63,6 +63,7 @@ class Reader {
     }
     const bool accepts = row.text.ends_with("accept");
     if (place == 0) {
+      after_accept_ = true;
       reading_.bytes_in = row.bytes;
       reading_.packets_in = row.packets;
       in_order_ = row.text == "accept";
@@ -70,18 +71,22 @@ class Reader {
     }
     if (place <= 2) in_order_ &= row.text == "accept";
     if (!accepts) {
+      refusals_ += after_accept_ ? 1 : 0;
+      after_accept_ = false;
       log_row_ = true;
       reading_.logged = AddUp(reading_.logged, row.packets);
       return;
     }
+    after_accept_ = true;
     reading_.bytes_out = AddUp(reading_.bytes_out, row.bytes);
     reading_.packets_out = AddUp(reading_.packets_out, row.packets);
-    if (place > 2 && row.text == "accept") reading_.granted = AddUp(reading_.granted, row.packets);
+    // Steered packets are let through between the first refusals and the next; behind those it is local traffic.
+    if (refusals_ == 1 && row.text == "accept") reading_.granted = AddUp(reading_.granted, row.packets);
   }
 
   TableReading reading_;
-  std::uint64_t output_ = 0, maps_ = 0;
-  bool log_row_ = false, in_order_ = false;
+  std::uint64_t output_ = 0, maps_ = 0, refusals_ = 0;  // refusals_: groups of them so far
+  bool log_row_ = false, in_order_ = false, after_accept_ = false;
 };
 
 }  // namespace
