@@ -83,8 +83,10 @@ int Run(int argc, char** argv) {
   if (strcmp(argv[0], "kernel") == 0) return TryAll(KernelAttempts());
   if (strcmp(argv[0], "files") == 0) return TryAll(FileAttempts());
   if (strcmp(argv[0], "processes") == 0) return TryAll(ProcessAttempts());
-  for (const Command& command : Commands()) {
-    if (strcmp(argv[0], command.name) == 0) return command.run(argc, argv);
+  for (const std::span<const Command> commands : {Commands(), GuardCommands(), StormCommands()}) {
+    for (const Command& command : commands) {
+      if (strcmp(argv[0], command.name) == 0) return command.run(argc, argv);
+    }
   }
   return 98;
 }

@@ -22,6 +22,8 @@ struct Command {
   int (*run)(int argc, char** argv);
 };
 std::span<const Command> Commands();
+std::span<const Command> GuardCommands();
+std::span<const Command> StormCommands();
 
 // open(2) and close; the result of open.
 long OpenOnly(const char* path, int flags, int mode = 0600);
