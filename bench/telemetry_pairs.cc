@@ -2,7 +2,8 @@
 // telemetry_pairs [-n ROUNDS] [-r LINE]… COMMAND [ARG…] ::: COMMAND [ARG…]: two commands that serve rounds (see
 // telemetry_load.cc) live side by side; each LINE is asked of both in turn, the order changing from round to round, so
 // that a slow moment of the machine hits both. Prints the medians of the first, and the medians over the pairs of what the
-// second takes of it, with the quartiles.
+// second takes of it, with the quartiles: by the clock, of the processor, and of the processor with what the second's
+// witness took in that round.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -11,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -25,7 +27,28 @@ struct Server {
 };
 struct Round {
   double wall = 0, processor = 0;  // ns
+  double witness = 0;              // ns of the processor
 };
+
+// The witness below process `pid`; -1: there is none.
+pid_t WitnessBelow(pid_t pid) {
+  const std::string directory = "/proc/" + std::to_string(pid);
+  std::string name;
+  std::ifstream(directory + "/comm") >> name;
+  if (name == "cellos-telemetr") return pid;  // as much of its name as the kernel keeps
+  std::ifstream children(directory + "/task/" + std::to_string(pid) + "/children");
+  for (pid_t child = 0; children >> child;) {
+    if (const pid_t found = WitnessBelow(child); found > 0) return found;
+  }
+  return -1;
+}
+
+// On-CPU nanoseconds so far, from the kernel's scheduler.
+double ProcessorOf(pid_t pid) {
+  double nanoseconds = 0;
+  if (pid > 0) std::ifstream("/proc/" + std::to_string(pid) + "/schedstat") >> nanoseconds;
+  return nanoseconds;
+}
 
 Server StartServer(char** argv) {
   int in[2], out[2];
@@ -44,17 +67,25 @@ Server StartServer(char** argv) {
 
 Round Ask(const Server& server, const std::string& line) {
   Round round;
+  const pid_t witness = WitnessBelow(server.pid);
+  const double before = ProcessorOf(witness);
   std::fprintf(server.to, "%s\n", line.c_str());
   std::fflush(server.to);
   if (std::fscanf(server.from, "%lf %lf", &round.wall, &round.processor) != 2) {
     std::fprintf(stderr, "telemetry_pairs: no answer to '%s'\n", line.c_str());
     std::exit(1);
   }
+  round.witness = ProcessorOf(witness) - before;
   return round;
 }
 
+void Print(const std::vector<double>& ratios) {
+  std::printf(" %6.3f (%.3f to %.3f)", bench::Percentile(ratios, 0.5), bench::Percentile(ratios, 0.25),
+              bench::Percentile(ratios, 0.75));
+}
+
 void Measure(const Server& a, const Server& b, const std::string& line, int rounds) {
-  std::vector<double> wall, processor, wall_ratio, processor_ratio;
+  std::vector<double> wall, processor, wall_ratio, processor_ratio, whole_ratio;
   for (int round = -2; round < rounds; ++round) {  // the first two warm the caches
     Round first, second;
     if (round % 2 == 0) {
@@ -64,17 +95,19 @@ void Measure(const Server& a, const Server& b, const std::string& line, int roun
       second = Ask(b, line);
       first = Ask(a, line);
     }
-    if (round < 0) continue;
+    if (round < 0 || first.processor <= 0) continue;
     wall.push_back(first.wall / 1e6);
     processor.push_back(first.processor / 1e6);
     wall_ratio.push_back(second.wall / first.wall);
-    processor_ratio.push_back(first.processor > 0 ? second.processor / first.processor : 0);
+    processor_ratio.push_back(second.processor / first.processor);
+    whole_ratio.push_back((second.processor + second.witness) / first.processor);
   }
-  using bench::Percentile;
-  std::printf("%-34s %9.2f %7.3f (%.3f to %.3f) %9.2f %7.3f (%.3f to %.3f)\n", line.c_str(), Percentile(wall, 0.5),
-              Percentile(wall_ratio, 0.5), Percentile(wall_ratio, 0.25), Percentile(wall_ratio, 0.75),
-              Percentile(processor, 0.5), Percentile(processor_ratio, 0.5), Percentile(processor_ratio, 0.25),
-              Percentile(processor_ratio, 0.75));
+  std::printf("%-28s %8.2f", line.c_str(), bench::Percentile(wall, 0.5));
+  Print(wall_ratio);
+  std::printf(" %8.2f", bench::Percentile(processor, 0.5));
+  Print(processor_ratio);
+  Print(whole_ratio);
+  std::printf("\n");
   std::fflush(stdout);
 }
 
@@ -103,8 +136,8 @@ int main(int argc, char** argv) {
   *second++ = nullptr;
   signal(SIGPIPE, SIG_IGN);
   const Server a = StartServer(first), b = StartServer(second);
-  std::printf("%-34s %9s %7s %18s %9s %7s\n", (std::to_string(rounds) + " pairs of rounds").c_str(), "wall ms", "ratio",
-              "(quartiles)", "cpu ms", "ratio");
+  std::printf("%-28s %8s %-23s %8s %-23s %-23s\n", (std::to_string(rounds) + " pairs of rounds").c_str(), "wall ms",
+              "  ratio (quartiles)", "cpu ms", "  ratio", "  ratio with the witness");
   for (const std::string& line : lines) Measure(a, b, line, rounds);
   const bool ended = End(a), also = End(b);
   return ended && also ? 0 : 1;
