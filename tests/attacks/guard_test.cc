@@ -60,7 +60,7 @@ TEST_P(Guard, PR05_NobodyInTheCellCanNameInitOrTheWitness) {
 // The same ways at a process that is there do reach it, so that a refusal above says something of the number.
 TEST_P(Guard, PR05_TheReaperTakesWhatReachesItAndLives) {
   const Finished run = Watched({"at-the-reaper"});
-  EXPECT_TRUE(WatchedToTheEnd(run));
+  ASSERT_TRUE(WatchedToTheEnd(run));
   EXPECT_NE(run.out.find("reaper lives\n"), run.out.npos) << run.out;
   const Answers said = ParseAnswers(run.out);
   for (const char* way : {"signal.kill", "signal.tgkill", "owner.process", "file.stat"}) {
