@@ -58,7 +58,8 @@ class Witness {
   void OnTick() {
     uint64_t expirations;
     Sys(SYS_read, timer_, &expirations, sizeof expirations);
-    if (!lives() || reaper_ended_) {
+    if (!lives()) return;
+    if (reaper_ended_) {
       if (--ticks_left_ <= 0) Give(wire::ReportKind::kAgentHung, 0, 0);
     } else if (watch_.Tick(__atomic_load_n(&page_->beat, __ATOMIC_RELAXED))) {
       Give(wire::ReportKind::kAgentHung, 0, 0);
@@ -73,9 +74,9 @@ class Witness {
                            (info.si_status == wire::kAgentExitTold || info.si_status == wire::kAgentExitUntold);
     if (!by_itself) Give(wire::ReportKind::kAgentFailed, info.si_code, info.si_status);
     if (reaper_ended_) Exit(0);
-    // Nobody has the workload's filter any more, it says; then the reaper is about to end too.
+    // Nobody has the workload's filter any more, it says. The reaper ends when it gets to run, which a workload that
+    // lowered its priority may have made late; the time to live is its bound.
     process_ = -1;
-    ticks_left_ = kFlushTicks;
   }
 
  private:

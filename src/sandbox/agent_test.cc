@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <linux/capability.h>
 #include <linux/reboot.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -13,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <map>
 
 #include "json/canonical.h"
@@ -226,6 +228,32 @@ TEST(Witness, OfAWorkloadThatEndsIsNoFailure) {
     EXPECT_EQ(Failure(outcome), nullptr);
     EXPECT_EQ(Sum(Count(outcome, ProbeSource::kProcessExited)), 1);
   }
+}
+
+pid_t ParentOf(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::string stat;
+  std::getline(file, stat);
+  char state = 0;
+  int parent = 0;
+  const auto name_end = stat.rfind(')');
+  if (name_end == std::string::npos || sscanf(stat.c_str() + name_end + 1, " %c %d", &state, &parent) != 2) return -1;
+  return parent;
+}
+
+// A workload may lower the reaper's priority; then the witness has ended long before.
+TEST(Witness, AReaperThatIsLongInEndingIsNoHangOfTheWitness) {
+  const Outcome outcome = RunWatched(WatchedShell("sleep 0.3; exit 6", kProcesses), {.after_barrier = [](Cell& cell) {
+    const pid_t reaper = ParentOf(cell.workload_pid());
+    if (reaper <= 0 || kill(reaper, SIGSTOP) != 0) return;  // it has ended already: nothing to see in this round
+    pollfd agent = {cell.agent_pidfd(), POLLIN, 0};
+    (void)poll(&agent, 1, 3000);  // older kernels keep the filter until the leader is reaped
+    pollfd gone = {cell.event_fd(), 0, 0};
+    (void)poll(&gone, 1, 1500);   // longer than outer init waits for a witness that tells the rest
+    EXPECT_EQ(kill(reaper, SIGCONT), 0);
+  }});
+  EXPECT_EQ(outcome.End().exit_code, 6);
+  EXPECT_EQ(Failure(outcome), nullptr);
 }
 
 TEST(Witness, IsTheSecondProcessAndLockedAsAnyoneCanRead) {
