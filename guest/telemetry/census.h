@@ -83,6 +83,7 @@ class Census {
   uint16_t walk_ = 0;
   bool tracks_ = false, full_ = false, tells_status_ = false, wrapped_ = false, unsettled_ = false;
   bool threads_ = false;             // some thread was to start
+  bool exits_alone_ = false;         // the process of `exiting_` has one thread
   bool overflowed_ = false;          // some process is in no slot
   uint64_t credit_ns_ = 0, active_ns_ = 0;
   uint64_t read_ticks_ = 0;          // boot time before the cursor was read last, or a little earlier

@@ -115,6 +115,50 @@ TEST_F(CensusTest, ALeaderThatLeftItsThreadsBehindHasNotEnded) {
   EXPECT_EQ(Told(), (Lines{"+ 4 cellos-reaper", "+ 5 sh"}));
 }
 
+TEST_F(CensusTest, TheExecOfAnotherThreadOutlivesTheEndThatWasAskedFor) {
+  Start();
+  const auto pid = kernel_.Fork();
+  census_->OnExec(pid, now_);
+  kernel_.Exec(pid, "sh");
+  census_->OnClone(kThreadFlags, now_);
+  const auto thread = kernel_.Thread(pid);
+  kernel_.tasks[pid].threads = 2;
+  ExitGroup(thread, 0);  // answered, but not carried out: nothing gives it a processor
+  Walk();
+  Tick();
+  EXPECT_EQ(Told(), (Lines{"+ 4 cellos-reaper", "+ 5 sh"}));
+  census_->OnExec(pid, now_);
+  kernel_.Exec(pid, "ghost");
+  kernel_.tasks[pid].threads = 1;
+  kernel_.Reap(thread);
+  Tick();
+  EXPECT_EQ(Told(), (Lines{"+ 5 ghost"}));
+  kernel_.Die(pid, 9);
+  Walk();
+  EXPECT_EQ(Told(), (Lines{"- 5 ghost", "= 5 ghost signal 9"}));
+}
+
+TEST_F(CensusTest, TheEndOfManyThreadsIsToldOnceItIsSeen) {
+  Start();
+  census_->OnClone(kThreadFlags, now_);
+  for (const bool reaped : {false, true}) {
+    const auto pid = kernel_.Fork();
+    census_->OnExec(pid, now_);
+    kernel_.Exec(pid, "many");
+    kernel_.tasks[pid].threads = 2;
+    Tick();
+    Told();
+    ExitGroup(pid, 0);
+    EXPECT_EQ(Told(), Lines{});
+    kernel_.tasks[pid].threads = 1;
+    kernel_.Die(pid, 0);
+    if (reaped) kernel_.Reap(pid);
+    Walk();
+    const std::string who = std::to_string(pid) + " many";
+    EXPECT_EQ(Told(), (Lines{"- " + who, "= " + who + " 0"}));
+  }
+}
+
 TEST_F(CensusTest, FullDetailAwaitsTheKernelsWord) {
   Start(Detail::kFull);
   const auto pid = kernel_.Fork();

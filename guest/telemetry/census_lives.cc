@@ -71,6 +71,7 @@ void Census::CloseExec(const ProcessStat& stat, Process* process) {
   // Hidden addresses say nothing; then the try itself counts.
   if (stat.image == 0 && !process->exec_open) return;
   process->exec_open = false;
+  process->ending = false;
   process->image = stat.image;
   TellSpawn(process);
 }
@@ -82,6 +83,7 @@ void Census::OnExec(uint32_t number, uint64_t now) {
   active_ns_ = now;
   unsettled_ = true;
   process->touched_ns = now;
+  process->ending = false;  // who asked for its end was not quick enough, or this exec fails
   if (process->exec == Exec::kNone) {
     process->exec = Exec::kTried;
     return;
@@ -110,12 +112,14 @@ void Census::OnExit(uint32_t number, uint64_t argument, uint64_t now) {
   if (process == nullptr || process->phase != Phase::kAlive) return;
   active_ns_ = now;
   ProcessStat stat;
-  if (process->exec != Exec::kDone) {
+  exits_alone_ = !threads_;
+  if (process->exec != Exec::kDone && !threads_) {
     proc::ReadComm(process->pid, &process->comm);
   } else if (proc::ReadStat(process->pid, &stat)) {
     Learn(stat, process);
     CloseExec(stat, process);
-    process->exec_open = false;
+    exits_alone_ = stat.threads <= 1;
+    if (exits_alone_) process->exec_open = false;
   }
   exiting_ = process->pid;
   process->ending = true;
@@ -130,6 +134,9 @@ void Census::AfterExit(bool delivered, uint64_t now) {
     return;
   }
   if (process->pidfd > 0) return;  // its end is awaited, and the kernel's word on it
+  // The exec of another thread may yet be quicker: it ends the caller before its call is carried out, and the process
+  // lives on.
+  if (!exits_alone_) return;
   TellEnd(process, now);
   TellStatus(process, process->status);
 }
@@ -238,7 +245,11 @@ void Census::CheckZombies(uint64_t now) {
     ProcessStat stat;
     if (!proc::ReadStat(process.pid, &stat) || !IsDead(stat)) continue;
     TellEnd(&process, now);
-    if (stat.exit_code != 0) TellStatus(&process, StatusOfWait(stat.exit_code));
+    if (stat.exit_code != 0) {
+      TellStatus(&process, StatusOfWait(stat.exit_code));
+    } else if (process.ending) {
+      TellStatus(&process, process.status);
+    }
   }
 }
 
