@@ -99,9 +99,9 @@ void CellRun::TellNetwork() {
 }
 
 void CellRun::TellCompleted() {
-  if (network_) network_->Finish();
+  const bool supervised = has_run_ && out_.phase.empty();  // the barrier opened and the reactor ran
+  if (network_) network_->Finish(/*killed=*/supervised && !ending_.end && ending_.exec_error == 0);
   if (!has_run_ || out_.reason == Reason::kRefused) return TellNetwork();
-  const bool supervised = out_.phase.empty();  // the barrier opened and the reactor ran
   if (supervised) {
     out_.reason = ending_.reason;
     if (!ending_.message.empty()) out_.message = ending_.message;

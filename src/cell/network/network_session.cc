@@ -256,12 +256,12 @@ void NetworkSession::Revoke() {
   if (!failure_ && !gate_->Command({.kind = wire::GateCommandKind::kRevoke})) gate_->End(kEndLimit);
 }
 
-void NetworkSession::Finish() {
+void NetworkSession::Finish(bool killed) {
   if (std::exchange(finished_, true)) return;
   if (secret_service_) secret_service_->Close();
   if (!failure_ && ready_) {
     // What the witness says last comes before the gate is told to stop.
-    if (telemetry_) telemetry_->AwaitEnd();
+    if (telemetry_) telemetry_->AwaitEnd(killed);
     gate_dials_->Revoke();
     (void)gate_->Command({.kind = wire::GateCommandKind::kStop});
     if (auto why = AwaitLastWords()) {

@@ -80,8 +80,9 @@ class NetworkSession final : public Companion {
   void OnAgentFailed(const sandbox::CellEvent& event) override;
   void Revoke() override;
 
-  // Ends every flow, hears the gate's totals, ends the processes; once. Before `completed`.
-  void Finish();
+  // Ends every flow, hears the gate's totals, ends the processes; once. Before `completed`. `killed`: the cell did not end,
+  // it was ended.
+  void Finish(bool killed);
   // After Finish and before the cell is destroyed: the kernel's counters, compared with the gate's.
   void TellKernelRows();
 

@@ -276,7 +276,7 @@ void TelemetrySession::OnGateFailed(const std::string& why) {
   o_.recorder->NoteHole(event::Observer::kAgent, std::max(At(last_.at_ns), created_at_), o_.clock->Boot(), why);
 }
 
-void TelemetrySession::AwaitEnd() {
+void TelemetrySession::AwaitEnd(bool killed) {
   if (!silence_) return;  // nothing ran
   const base::BootTime until = o_.clock->Boot() + kEndLimit;
   pollfd wait = {frames_.get(), POLLIN, 0};
@@ -286,10 +286,11 @@ void TelemetrySession::AwaitEnd() {
     if (!more_) (void)sys::Poll({&wait, 1}, left);
     if (auto why = Read()) OnGateFailed("cellos-gate: " + *why);
   }
-  if (!ended_ && !broken_ && !dead_) {
+  if ((!ended_ || killed) && !broken_ && !dead_ && !silence_->silent()) {
     const base::BootTime now = o_.clock->Boot();
     o_.recorder->NoteHole(event::Observer::kAgent, std::min(silence_->alive_at(), now), now,
-                          "the witness in the cell did not end with the workload");
+                          killed ? "the witness was killed with the cell: what it had yet to tell is missing"
+                                 : "the witness in the cell did not end with the workload");
   }
 }
 

@@ -64,8 +64,9 @@ class TelemetrySession {
   // The gate is gone: nothing follows.
   void OnGateFailed(const std::string& why);
 
-  // Before the gate is told to stop: waits until the witness has ended and what it said was read.
-  void AwaitEnd();
+  // Before the gate is told to stop: waits until the witness has ended and what it said was read. `killed`: the cell was
+  // ended as a whole, its witness too, which may have had more to tell.
+  void AwaitEnd(bool killed);
   // Whether the gate's last packet has come.
   bool final_seen() const { return final_; }
   // After the last packet: losses are told and counted, the file of frames is closed. Once.

@@ -279,13 +279,28 @@ TEST_F(TelemetrySessionTest, LossesAreToldAtMostOnceASecondAndAddUpAtTheEnd) {
   EXPECT_THAT(Lines()[1], HasSubstr(R"("droppedByAgent":7)"));
   EXPECT_THAT(Lines()[1], HasSubstr(R"("overRate":3)"));
   Add(ProbeSource::kProcessSpawned, 1);
-  EXPECT_EQ(Send(wire::kTelemetryEnded | wire::kTelemetryFinal), std::nullopt);
+  EXPECT_EQ(Send(wire::kTelemetryEnded), std::nullopt);
+  session_->AwaitEnd(/*killed=*/false);
+  EXPECT_EQ(Send(wire::kTelemetryFinal), std::nullopt);
   EXPECT_TRUE(session_->final_seen());
   session_->Close();
   EXPECT_EQ(AgentCounters().issued, 11u);
   EXPECT_EQ(AgentCounters().delivered, 1u);
   EXPECT_EQ(AgentCounters().dropped, 10u);
   EXPECT_EQ(AgentCounters().unknown, 0u);
+}
+
+TEST_F(TelemetrySessionTest, AWitnessThatWasKilledWithItsCellLeavesAHole) {
+  EXPECT_EQ(Send(wire::kTelemetryEnded), std::nullopt);
+  session_->AwaitEnd(/*killed=*/true);
+  ASSERT_EQ(Holes().size(), 1u);
+  EXPECT_THAT(Holes()[0].why, HasSubstr("killed with the cell"));
+}
+
+TEST_F(TelemetrySessionTest, AWitnessThatEndedWithItsWorkloadLeavesNone) {
+  EXPECT_EQ(Send(wire::kTelemetryEnded), std::nullopt);
+  session_->AwaitEnd(/*killed=*/false);
+  EXPECT_THAT(Holes(), testing::IsEmpty());
 }
 
 TEST_F(TelemetrySessionTest, ATornStreamLeavesSomethingUnknownAndAHole) {
