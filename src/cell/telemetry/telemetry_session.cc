@@ -138,6 +138,7 @@ const char* TelemetrySession::WhyDishonest(const wire::TelemetryBatchHeader& hea
   if (header.counts.accepted - last_.counts.accepted != header.entries) return "entries that it did not count";
   const std::uint64_t ran = (at_ns_ - created) / kNsPerSecond + kSlackSeconds;
   if (header.counts.accepted > ran * o_.plan->frames_per_second) return "more frames than it may let through";
+  if ((header.flags & wire::kTelemetryFinal) != 0 && !awaited_) return "that nothing follows, before it was told to stop";
   return nullptr;
 }
 
@@ -277,7 +278,11 @@ void TelemetrySession::OnGateFailed(const std::string& why) {
 }
 
 void TelemetrySession::AwaitEnd(bool killed) {
-  if (!silence_) return;  // nothing ran
+  if (silence_) AwaitWitness(killed);  // else nothing ran
+  awaited_ = true;
+}
+
+void TelemetrySession::AwaitWitness(bool killed) {
   const base::BootTime until = o_.clock->Boot() + kEndLimit;
   pollfd wait = {frames_.get(), POLLIN, 0};
   while (!ended_ && !broken_) {

@@ -74,6 +74,7 @@ class TelemetrySession {
 
  private:
   explicit TelemetrySession(const Options& options);
+  void AwaitWitness(bool killed);
   std::optional<std::string> TakePacket(std::size_t size);
   const char* WhyDishonest(const wire::TelemetryBatchHeader& header) const;
   void TakeHeader(const wire::TelemetryBatchHeader& header);
@@ -100,7 +101,8 @@ class TelemetrySession {
   std::array<std::uint64_t, static_cast<std::size_t>(wire::ProbeSource::kCount)> undeclared_{};
   std::uint64_t told_lost_ = 0;
   base::BootTime lost_told_at_{0};
-  bool told_silence_ = false, more_ = false, ended_ = false, final_ = false, broken_ = false, dead_ = false, closed_ = false;
+  bool told_silence_ = false, more_ = false, ended_ = false, awaited_ = false, final_ = false, broken_ = false, dead_ = false,
+       closed_ = false;
 };
 
 }  // namespace cell

@@ -303,6 +303,11 @@ TEST_F(TelemetrySessionTest, AWitnessThatEndedWithItsWorkloadLeavesNone) {
   EXPECT_THAT(Holes(), testing::IsEmpty());
 }
 
+TEST_F(TelemetrySessionTest, AGateThatSaysTooEarlyThatNothingFollowsIsNotBelieved) {
+  EXPECT_THAT(Send(wire::kTelemetryFinal).value_or(""), HasSubstr("nothing follows"));
+  EXPECT_FALSE(session_->final_seen());
+}
+
 TEST_F(TelemetrySessionTest, ATornStreamLeavesSomethingUnknownAndAHole) {
   header_.counts.torn = 1;
   header_.counts.refused[static_cast<std::size_t>(wire::HostFrameFault::kOversized)] = 1;
