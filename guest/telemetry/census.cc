@@ -76,9 +76,11 @@ Process* Census::Appear(uint32_t number, int pidfd, uint64_t now) {
   // To look into /proc/<n> costs the process as well, when it ends. Who stays for a while has its name read later, who
   // calls exit_group then.
   if (full_ || calling_ == 0) proc::ReadComm(number, &process->comm);
-  if (pidfd > 0) {
+  // The workload can use up what its user may watch; its ends are seen by walks then.
+  if (pidfd > 0 && proc::Watch(pidfd, number, table_.SlotOf(*process))) {
     process->pidfd = pidfd;
-    proc::Watch(pidfd, number, table_.SlotOf(*process));
+  } else {
+    proc::Close(pidfd);
   }
   return process;
 }

@@ -118,7 +118,7 @@ std::uint32_t NextInWalk() {
   return walk == kernel->tasks.end() ? 0 : (walk++)->first;
 }
 
-bool Watch(int, std::uint32_t, std::uint32_t) { return true; }
+bool Watch(int, std::uint32_t, std::uint32_t) { return kernel->watches; }
 
 bool ExitInfo(int pidfd, std::uint64_t* status) {
   const std::uint32_t pid = kernel->pidfds.at(pidfd);

@@ -37,6 +37,7 @@ class FakeKernel {
   std::uint32_t cursor = 4, pid_max = 32768;
   std::uint64_t forks = 1000, ticks = 100'000;
   bool tells_exit_info = true;
+  bool watches = true;                           // the user may watch one more descriptor
 
  private:
   std::uint32_t Number();
