@@ -76,6 +76,7 @@ class Census {
   void Sweep(uint64_t now);
   void CheckZombies(uint64_t now);
   void Vanish(Process* process, uint64_t now);
+  void Revive(Process* process, uint64_t now);
 
   Outbox* out_ = nullptr;
   uint32_t sources_ = 0, cursor_ = 0, pid_max_ = 0, tick_ = 0, zombie_slot_ = 0;

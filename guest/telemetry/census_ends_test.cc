@@ -159,6 +159,34 @@ TEST_F(CensusTest, TheEndOfManyThreadsIsToldOnceItIsSeen) {
   }
 }
 
+TEST_F(CensusTest, WhoExecutesAProgramHasNotEnded) {
+  Start();
+  const auto pid = kernel_.Fork();
+  Tick();
+  Tick();
+  Told();
+  ExitGroup(pid, 0);  // answered, and broken off by a signal all the same
+  EXPECT_EQ(Told(), (Lines{"- 5 sh", "= 5 sh 0"}));
+  census_->OnExec(pid, now_);
+  kernel_.Exec(pid, "ghost");
+  Tick();
+  EXPECT_EQ(Told(), (Lines{"+ 5 ghost"}));
+  ExitGroup(pid, 3);
+  EXPECT_EQ(Told(), (Lines{"- 5 ghost", "= 5 ghost 3"}));
+}
+
+TEST_F(CensusTest, AnEndThatCannotBeAwaitedIsSeenByTheWalk) {
+  kernel_.watches = false;
+  Start(Detail::kFull);
+  const auto pid = kernel_.Fork();
+  census_->OnWait(now_);
+  Told();
+  kernel_.Die(pid, 9);  // and nobody reaps it
+  Walk();
+  EXPECT_EQ(Told(), (Lines{"+ 5 sh", "- 5 sh", "= 5 sh signal 9"}));
+  EXPECT_EQ(kernel_.pidfds.size(), 0u);
+}
+
 TEST_F(CensusTest, FullDetailAwaitsTheKernelsWord) {
   Start(Detail::kFull);
   const auto pid = kernel_.Fork();

@@ -76,9 +76,20 @@ void Census::CloseExec(const ProcessStat& stat, Process* process) {
   TellSpawn(process);
 }
 
+// It was told to have ended, and executes a program: before Linux 6.17 a signal can break off a call whose answer was
+// delivered, and its handler need not come back to the exit_group.
+void Census::Revive(Process* process, uint64_t now) {
+  process->phase = Phase::kAlive;
+  process->exec = Exec::kNone;
+  process->spawn_owed = true;
+  process->spawn_ns = now;
+  process->status_told = false;
+}
+
 void Census::OnExec(uint32_t number, uint64_t now) {
   if (!tracks_) return;
   Process* process = Caller(number, now);
+  if (process != nullptr && process->phase == Phase::kEnded) Revive(process, now);
   if (process == nullptr || process->phase != Phase::kAlive) return;
   active_ns_ = now;
   unsettled_ = true;
