@@ -158,6 +158,26 @@ TEST_F(AgentTest, FullDetailKnowsEveryCauseOfDeath) {
   EXPECT_EQ(causes[43], kMany / 4);
 }
 
+TEST_F(AgentTest, MoreProcessesThanItHasDescriptorsBlindItNot) {
+  WorldOptions options;
+  options.full = true;
+  options.descriptors = 64;
+  const auto outcome = RunWorld(options, [](const WorldView&) {
+    pid_t idle[100];
+    for (pid_t& pid : idle) pid = Fork([] {
+      for (;;) pause();
+    });
+    for (int i = 0; i < 20; ++i) Wait(Fork([] { Execute("/bin/true"); }));
+    for (const pid_t pid : idle) kill(pid, SIGKILL);
+    for (const pid_t pid : idle) Wait(pid);
+    return 0;
+  });
+  ExpectGoodEnd(outcome);
+  EXPECT_EQ(outcome.Count(ProbeSource::kProcessSpawned), 121u);
+  EXPECT_EQ(outcome.Count(ProbeSource::kProcessExited), 121u);
+  EXPECT_EQ(outcome.Count(ProbeSource::kProcessSpawned, "true"), 20u);
+}
+
 TEST_F(AgentTest, UnreapedAndOrphanedProcessesEnd) {
   const auto outcome = RunWorld({}, [](const WorldView&) {
     for (int i = 0; i < 50; ++i) {

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -170,6 +171,8 @@ void Place(int fd, int at) { Must(dup2(fd, at), "dup2"); }
   }
   char* const arguments[] = {const_cast<char*>("cellos-telemetry"), nullptr};
   char* const environment[] = {nullptr};
+  const rlimit most = {world.options.descriptors, world.options.descriptors};
+  if (world.options.descriptors != 0 && setrlimit(RLIMIT_NOFILE, &most) != 0) Give("setrlimit");
   fexecve(from[5], arguments, environment);
   Give("fexecve");
 }

@@ -34,6 +34,7 @@ struct WorldOptions {
   std::string watch_path = {};
   std::uint32_t heartbeat_ms = 2000;
   std::uint32_t pid_max = 0;          // of the outer namespace, where the kernel has one per namespace
+  std::uint32_t descriptors = 0;      // that the agent may have; 0: as many as the test
   bool read_channel = true;           // false: not before the leader has ended
   bool small_channel = false;         // takes frames in parts
   // Runs in the outer pid namespace once the workload does; its value is outcome.outside.

@@ -62,8 +62,9 @@ long Open(const char* path, int flags, int* fd) {
   return result;
 }
 
-long OpenProc(Agent* agent) {
+long OpenProc(Agent* agent, int most_descriptors) {
   proc::Files files;
+  files.most = most_descriptors;
   long result = Open("loadavg", 0, &files.loadavg);
   if (result >= 0) result = Open("stat", 0, &files.stat);
   if (result >= 0) result = Open("sys/kernel/pid_max", 0, &files.pid_max);
@@ -83,12 +84,14 @@ long WatchPath(Agent* agent) {
   return Sys(SYS_inotify_add_watch, fd, agent->config.watch_path.data, kWatched);
 }
 
-// A descriptor for each process that may live at once, where the limit allows it.
-void RaiseDescriptors() {
+// A descriptor for each process that may live at once, where the limit allows it. How many there may be.
+int RaiseDescriptors() {
+  constexpr uint64_t kMost = 1u << 20;
   uint64_t limit[2] = {};
-  if (Sys(SYS_prlimit64, 0, RLIMIT_NOFILE, nullptr, limit) < 0) return;
-  limit[0] = limit[1];
-  Sys(SYS_prlimit64, 0, RLIMIT_NOFILE, limit, nullptr);
+  if (Sys(SYS_prlimit64, 0, RLIMIT_NOFILE, nullptr, limit) < 0) return 0;
+  const uint64_t raised[2] = {limit[1], limit[1]};
+  if (Sys(SYS_prlimit64, 0, RLIMIT_NOFILE, raised, nullptr) >= 0) limit[0] = limit[1];
+  return static_cast<int>(limit[0] < kMost ? limit[0] : kMost);
 }
 
 // The listener that the leader passes; beats while it waits, for the rest of the start may take its time.
@@ -123,9 +126,9 @@ long Lock(const wire::AgentConfig& config) {
   return Sys(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
 }
 
-long Prepare(Agent* agent) {
+long Prepare(Agent* agent, int most_descriptors) {
   long result = LoadConfig(&agent->config);
-  if (result >= 0) result = OpenProc(agent);
+  if (result >= 0) result = OpenProc(agent, most_descriptors);
   return result;
 }
 
@@ -145,8 +148,8 @@ void Arm(Agent* agent) {
   Sys(SYS_prctl, PR_SET_NAME, "cellos-telemetry", 0, 0, 0);
   agent->self = static_cast<uint32_t>(Sys(SYS_getpid));
   if (MapPage(agent) < 0) Exit(wire::kAgentExitFailed);
-  RaiseDescriptors();
-  long result = Prepare(agent);
+  const int most_descriptors = RaiseDescriptors();
+  long result = Prepare(agent, most_descriptors);
   const long received = ReceiveListener(agent);
   if (result >= 0) result = received;
   if (result >= 0) result = WatchPath(agent);  // the leader waits, so this is the cell's own root by now

@@ -24,6 +24,9 @@ struct PidfdInfo {
 };
 static_assert(sizeof(PidfdInfo) == 64);
 
+// More are never open at once beside the descriptors of processes. Without them the agent would see nobody.
+constexpr int kSpareDescriptors = 16;
+
 struct Entry {  // linux_dirent64
   uint64_t inode;
   int64_t offset;
@@ -76,7 +79,7 @@ Sight Look(uint32_t number, int* pidfd) {
   if (fd == -ESRCH) return Sight::kGone;
   if (fd == -ENOENT) return Sight::kThread;
   if (fd < 0) return LookAtStatus(number);  // older kernels say EINVAL of threads and of bare group numbers
-  if (pidfd != nullptr) {
+  if (pidfd != nullptr && fd + kSpareDescriptors < files.most) {
     *pidfd = static_cast<int>(fd);
   } else {
     Sys(SYS_close, fd);
