@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/encoding.h"
 #include "crypto/random.h"
 
@@ -72,7 +74,13 @@ base::Result<> Recorder::OpenCoverage(event::Observer observer, const std::vecto
 
 void Recorder::NoteHole(event::Observer observer, base::BootTime from, base::BootTime to, std::string why) {
   for (event::CoverageRow& row : coverage_) {
-    if (row.source == observer) row.holes.push_back({from, to, std::move(why)});
+    if (row.source != observer) continue;
+    if (row.holes.size() < kMaxHoles) {
+      row.holes.push_back({from, to, std::move(why)});
+      continue;
+    }
+    event::Hole& last = row.holes.back();
+    last = {std::min(last.from, from), std::max(last.to, to), "several: " + why};
   }
 }
 

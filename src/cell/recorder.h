@@ -51,7 +51,9 @@ class Recorder {
 
   // Says that `observer` watches from now on.
   base::Result<> OpenCoverage(event::Observer observer, const std::vector<std::string>& covers);
-  // `observer` saw nothing from `from` to `to`; for its coverage, which is open.
+  // `observer` saw nothing from `from` to `to`; for its coverage, which is open. A leaf holds only so many: what comes after
+  // makes the last one longer.
+  static constexpr std::size_t kMaxHoles = 64;
   void NoteHole(event::Observer observer, base::BootTime from, base::BootTime to, std::string why);
   // Those with a hole or a loss so far: what their coverage_closed will tell.
   std::vector<event::Observer> LossyObservers() const;

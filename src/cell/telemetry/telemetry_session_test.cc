@@ -303,6 +303,20 @@ TEST_F(TelemetrySessionTest, AWitnessThatEndedWithItsWorkloadLeavesNone) {
   EXPECT_THAT(Holes(), testing::IsEmpty());
 }
 
+// The leaf that tells of them must hold them all, whoever makes them.
+TEST_F(TelemetrySessionTest, HolesWithoutNumberBecomeOne) {
+  for (int i = 0; i < 2000; ++i) {
+    clock_.boot += milliseconds(1);
+    ASSERT_EQ(Send(wire::kTelemetryBroken), std::nullopt);
+  }
+  ASSERT_LE(Holes().size(), Recorder::kMaxHoles);
+  EXPECT_EQ(Holes().front().from, seconds(1000) + milliseconds(1));
+  EXPECT_EQ(Holes().back().to, clock_.boot);
+  EXPECT_THAT(Holes().back().why, HasSubstr("several: "));
+  recorder_->CloseCoverage();
+  EXPECT_FALSE(recorder_->failed()) << "coverage_closed fits into a leaf";
+}
+
 TEST_F(TelemetrySessionTest, AGateThatSaysTooEarlyThatNothingFollowsIsNotBelieved) {
   EXPECT_THAT(Send(wire::kTelemetryFinal).value_or(""), HasSubstr("nothing follows"));
   EXPECT_FALSE(session_->final_seen());
