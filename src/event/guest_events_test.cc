@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "crypto/sha256.h"
+#include "event/guest_claims.h"
 #include "event/leaf_rules.h"
 #include "event/leaf_writer.h"
 #include "event/published_form.h"
@@ -93,6 +94,18 @@ TEST(GuestDeclaration, OfBefore1970IsAnError) {
   EXPECT_FALSE(GuestDeclarationEvent(kCell, declaration).has_value());
   declaration.received_at = base::WallTime{};
   EXPECT_TRUE(GuestDeclarationEvent(kCell, declaration).has_value());
+}
+
+TEST(GuestDeclaration, IsPublishedWithoutWhatOnlyTheLogSaysOfIt) {
+  GuestClaimWriter writer(kCell, "sha256:00");
+  const auto claim = writer.Declaration("process.spawned", {.pid = 42, .comm = "***", .monotonic_ns = 7,
+                                                            .received_at = Example().received_at, .name_masked = true});
+  ASSERT_TRUE(claim.has_value());
+  const std::string leaf = Leaf((*claim)->draft());
+  EXPECT_THAT(leaf, HasSubstr(R"("nameMasked":true)"));
+  const auto published = PublishedForm(leaf);
+  ASSERT_TRUE(published.has_value() && published->has_value());
+  EXPECT_EQ((*published)->data.find("nameMasked"), std::string::npos);
 }
 
 TEST(GuestExitStatus, SaysTheCauseAndStaysInTheLog) {
