@@ -126,7 +126,8 @@ bool OnlyCounts(std::string_view type) {
 }
 
 Lane LaneOf(std::string_view text) {
-  return text == "claimed" ? Lane::kClaimed : text == "derived" ? Lane::kDerived : Lane::kWitnessed;
+  // What does not say that it was witnessed is shown as nobody's word but the cell's.
+  return text == "witnessed" ? Lane::kWitnessed : text == "derived" ? Lane::kDerived : Lane::kClaimed;
 }
 
 std::string ClockOf(std::string_view time) { return base::Escape(time.size() == 24 ? time.substr(11, 12) : time, 30); }

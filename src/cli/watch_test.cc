@@ -58,6 +58,15 @@ TEST(WatchModel, KeepsTheLanesApart) {
   EXPECT_EQ(model.lane(Lane::kClaimed).size(), 1u);
 }
 
+TEST(WatchModel, ALaneThatIsNoneIsNeverWitnessed) {
+  WatchModel model;
+  for (const char* lane : {"", "witnesse", "Witnessed", "agent"}) {
+    model.Add(Event("lifecycle.v1.started", lane, R"({"runId":"run-1"})"));
+  }
+  EXPECT_TRUE(model.lane(Lane::kWitnessed).empty());
+  EXPECT_EQ(model.count(Lane::kClaimed), 4u);
+}
+
 TEST(WatchModel, StaysBoundedAndSaysWhatFoundNoRoom) {
   WatchModel model;
   for (int i = 0; i < 1000; ++i) model.Add(DeniedFlow(fmt::format("10.0.{}.{}", i / 250, i % 250)));
