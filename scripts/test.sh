@@ -6,5 +6,5 @@ source "$(dirname "$0")/lib.sh"
 scripts/install.sh build test
 configure release -DBUILD_TESTING=ON
 build release
-run_tests release
+run_tests release --timeout 900
 finish
