@@ -173,6 +173,15 @@ base::Error AgentError(const wire::InitReport& report) {
   return error;
 }
 
+// The witness has but an error number for what it could not set up; nearly always it is the path to watch.
+base::Error NamingWatched(base::Error error, const plan::Plan& plan) {
+  if (error.step == NameOf(StartPhase::kAgent) && error.os_errno != 0 && plan.telemetry &&
+      !plan.telemetry->watch_path.empty()) {
+    error.message += fmt::format("; the witness was to watch \"{}\"", base::Escape(plan.telemetry->watch_path));
+  }
+  return error;
+}
+
 // What the child passes to the parent.
 struct Passed {
   base::UniqueFd& terminal;
@@ -354,7 +363,9 @@ base::Result<Cell> Cell::Launch(LaunchOptions options) {
   if (!go) return std::unexpected(AtPhase(std::move(go).error(), StartPhase::kIds));
   StartWatch watch(state->channels, state->outer.get(), phase, options.phase_deadline);
   auto leader = watch.AwaitReady({state->terminal, state->denials, state->netfilter, state->flow_log, state->agent});
-  if (!leader) return std::unexpected(AtPhase(std::move(leader).error(), phase.Read()));
+  if (!leader) {
+    return std::unexpected(NamingWatched(AtPhase(std::move(leader).error(), phase.Read()), *options.plan));
+  }
   auto held = state->Hold(*leader);
   if (!held) return std::unexpected(AtPhase(std::move(held).error(), StartPhase::kBarrier));
   return Cell(std::move(state));
