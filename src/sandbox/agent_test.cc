@@ -178,7 +178,7 @@ TEST(Witness, ThatCannotStartFailsTheStartAndLeavesNothing) {
     const auto outcome = testing::RunCell(plan);
     if (outcome) return "it started";
     const std::string& message = outcome.error().message;
-    if (outcome.error().step != "agent" || outcome.error().os_errno != ENOENT) return outcome.error().step + ": " + message;
+    if (outcome.error().step != "agent" || outcome.error().os_errno != ENOENT) return message;
     if (!message.contains("\"/not/there\"")) return message;
     return before == testing::Inventory() ? "" : before + " became " + testing::Inventory();
   });
