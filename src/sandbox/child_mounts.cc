@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <termios.h>
 
+#include <string_view>
+
 #include "sandbox/child.h"
 #include "sys/call.h"
 #include "sys/mount.h"
@@ -269,16 +271,21 @@ void MountDevpts(const ChildContext& context, const plan::Mount& mount, int root
   Attach(context, tree, root, mount.target);
 }
 
+// A limit of the cell's user namespace.
+void LimitOfUser(const ChildContext& context, int proc, const char* file, std::string_view value) {
+  const long limit = Must(context, sys::Raw("openat", SYS_openat, proc, file, O_WRONLY | O_CLOEXEC, 0), file);
+  Must(context, sys::Raw("write", SYS_write, limit, value.data(), value.size()), file);
+  Close(limit);
+}
+
 void MountProcItself(const ChildContext& context, const plan::Mount& mount, int root) {
   const int tree =
       NewFileSystem(context, "proc", sys::kMountNoSuid | sys::kMountNoDev | sys::kMountNoExec, mount.target.c_str(),
                     [](int) { return 0L; });
   // Nobody in the cell makes another user namespace, whatever the filter thinks of it.
-  const long limit = Must(context,
-                          sys::Raw("openat", SYS_openat, tree, "sys/user/max_user_namespaces", O_WRONLY | O_CLOEXEC, 0),
-                          "user.max_user_namespaces");
-  Must(context, sys::Raw("write", SYS_write, limit, "0", 1), "user.max_user_namespaces");
-  Close(limit);
+  LimitOfUser(context, tree, "sys/user/max_user_namespaces", "0");
+  // What the cell uses counts for the caller on the host as well, who commonly has 128: for other cells, too.
+  LimitOfUser(context, tree, "sys/user/max_inotify_instances", "32");
   if (context.plan->network && context.plan->network->network) TuneNetwork(context, tree);
   Attach(context, tree, root, mount.target);
 }

@@ -148,16 +148,18 @@ TEST(Isolation, ProcShowsTheInnerProcessesOnlyAndIsMasked) {
   const Outcome outcome = RunShell("ls -d /proc/[0-9]* | wc -w; cat /proc/1/comm; cat /proc/1/environ /proc/1/maps 2>&1 "
                                    ">/dev/null | wc -l; readlink /proc/1/exe; wc -c < /proc/kallsyms; "
                                    "cat /proc/sys/user/max_user_namespaces; cat /proc/self/oom_score_adj; "
+                                   "cat /proc/sys/user/max_inotify_instances; "
                                    "cat /proc/self/coredump_filter; ulimit -c; ulimit -Hc");
   std::istringstream lines(outcome.out);
-  std::string processes, init, refused, masked, namespaces, oom, filter, soft, hard;
-  lines >> processes >> init >> refused >> masked >> namespaces >> oom >> filter >> soft >> hard;
+  std::string processes, init, refused, masked, namespaces, oom, instances, filter, soft, hard;
+  lines >> processes >> init >> refused >> masked >> namespaces >> oom >> instances >> filter >> soft >> hard;
   EXPECT_LE(std::stoi(processes), 5);
   EXPECT_EQ(init, "cellos-reaper");
   EXPECT_EQ(refused, "2");
   EXPECT_EQ(masked, "0");
   EXPECT_EQ(namespaces, "0");
   EXPECT_EQ(oom, "500");
+  EXPECT_EQ(instances, "32") << "a workload must not use up what its user has on the host";
   EXPECT_EQ(filter, "00000000");
   EXPECT_EQ(soft, "0");  // in blocks of 512 bytes: 1 byte shows as 0
   EXPECT_EQ(hard, "0");
