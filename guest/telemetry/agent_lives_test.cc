@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -176,6 +177,24 @@ TEST_F(AgentTest, MoreProcessesThanItHasDescriptorsBlindItNot) {
   EXPECT_EQ(outcome.Count(ProbeSource::kProcessSpawned), 121u);
   EXPECT_EQ(outcome.Count(ProbeSource::kProcessExited), 121u);
   EXPECT_EQ(outcome.Count(ProbeSource::kProcessSpawned, "true"), 20u);
+}
+
+TEST_F(AgentTest, WhatItCannotLookAtIsNotTakenForGone) {
+  WorldOptions options;
+  options.outside = [](const WorldView& world) {
+    const rlimit none = {4, 4};
+    const int status = prlimit(2, RLIMIT_NOFILE, &none, nullptr);
+    world.Raise();
+    return status;
+  };
+  const auto outcome = RunWorld(options, [](const WorldView& world) {
+    world.AwaitFlag();
+    for (int i = 0; i < 20; ++i) Wait(Fork([] { Execute("/bin/true"); }));
+    return 0;
+  });
+  EXPECT_EQ(outcome.outside, 0);
+  ASSERT_TRUE(WIFEXITED(outcome.agent_status));
+  EXPECT_EQ(WEXITSTATUS(outcome.agent_status), wire::kAgentExitFailed);
 }
 
 TEST_F(AgentTest, UnreapedAndOrphanedProcessesEnd) {

@@ -82,7 +82,9 @@ void Loop::Turn() {
     }
     if (watched[kInotify].revents != 0) OnInotify(now_);
     if (watched[kProcesses].revents != 0) OnProcesses(now_);
-    if (watched[kChannel].revents != 0) {
+    if ((watched[kChannel].revents & (POLLHUP | POLLERR)) != 0) {
+      broken_ = true;
+    } else if (watched[kChannel].revents != 0) {
       blocked_ = false;
       Flush();
     }
