@@ -188,7 +188,7 @@ struct World {
       if (polls[0].revents != 0 || session->more()) Heard(session->Read());
       session->Tick();
     }
-    session->AwaitEnd();
+    session->AwaitEnd(false);
     gate->Command({.kind = wire::GateCommandKind::kStop});
     while (!session->final_seen()) {
       pollfd wait = {session->fd(), POLLIN, 0};
