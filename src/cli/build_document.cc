@@ -219,7 +219,7 @@ class Builder {
     return {};
   }
 
-  // What is told without being asked for more: net.* needs a rule of egress, fs.inotify_fired a path to watch.
+  // What costs little and is always there: net.* needs a rule of egress; fs.inotify_fired is for documents that want it.
   void Telemetry() {
     w_.Key("telemetry").BeginObject().Member("channel", "vsock-cbor").Key("events").BeginArray();
     for (const char* event : {"process.spawned", "process.exited", "capability.denied"}) w_.String(event);
