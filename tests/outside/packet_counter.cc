@@ -64,7 +64,7 @@ void PacketCounter::Count(const unsigned char* packet, std::size_t size) {
   const std::uint16_t port = HasPorts(protocol) && size >= offset + 4 ? Port(packet + offset + 2) : 0;
   PacketCount& count = packets_[{text, protocol, port}];
   ++count.packets;
-  count.last = std::chrono::steady_clock::now();
+  count.last = last_ = std::chrono::steady_clock::now();
 }
 
 void PacketCounter::Drain() {
@@ -81,6 +81,12 @@ void PacketCounter::Drain() {
   tpacket_stats statistics = {};
   socklen_t length = sizeof statistics;
   if (::getsockopt(fd_, SOL_PACKET, PACKET_STATISTICS, &statistics, &length) == 0) lost_ += statistics.tp_drops;
+}
+
+std::chrono::steady_clock::duration PacketCounter::Quiet() {
+  Drain();
+  const std::lock_guard lock(mutex_);
+  return std::chrono::steady_clock::now() - last_;
 }
 
 void PacketCounter::Forget() {

@@ -26,6 +26,7 @@ class PacketCounter {
   int fd() const { return fd_; }
   void Drain();
   void Forget();
+  std::chrono::steady_clock::duration Quiet();  // since the last packet
   PacketCounts Counts();
   std::uint64_t lost();  // packets that the socket had no room for: the counts are then too low
 
@@ -35,6 +36,7 @@ class PacketCounter {
   int fd_ = -1;
   std::mutex mutex_;
   PacketCounts packets_;
+  std::chrono::steady_clock::time_point last_{};
   std::uint64_t lost_ = 0;
 };
 

@@ -100,17 +100,19 @@ World::~World() {
   for (std::thread* thread : {&world_, &host_}) {
     if (thread->joinable()) thread->join();
   }
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& connection : connections_) {
-      if (connection->fd() >= 0) ::shutdown(connection->fd(), SHUT_RDWR);
-    }
-  }
+  EndConnections();
   while (running_ > 0) ::usleep(1000);
   for (const auto* sockets : {&tcp_, &udp_, &host_tcp_, &host_udp_}) {
     for (const int fd : *sockets) ::close(fd);
   }
   ::close(stop_[0]);
+}
+
+void World::EndConnections() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& connection : connections_) {
+    if (connection->fd() >= 0) ::shutdown(connection->fd(), SHUT_RDWR);
+  }
 }
 
 void World::Accept(int listener) {
@@ -203,6 +205,10 @@ Outcome World::Now() {
 }
 
 void World::Forget() {
+  // The last packets of what ended before may still be on their way, and would be counted as the next one's.
+  EndConnections();
+  for (int i = 0; i < 2000 && running_ > 0; ++i) ::usleep(1000);
+  for (int i = 0; i < 100 && packets_.Quiet() < std::chrono::milliseconds(10); ++i) ::usleep(5000);
   packets_.Forget();
   dns_.Forget();
   const std::lock_guard lock(mutex_);

@@ -59,7 +59,7 @@ class World {
 
   DnsStub& dns() { return dns_; }
   Outcome Now();
-  // Counts, logs and records to nothing; the table of names stays.
+  // Ends the connections that are left, then counts, logs and records to nothing; the table of names stays.
   void Forget();
 
  private:
@@ -71,6 +71,7 @@ class World {
   void ServeHost();
   void Accept(int listener);
   void Datagram(int socket);
+  void EndConnections();
 
   DnsStub dns_;
   PacketCounter packets_;
