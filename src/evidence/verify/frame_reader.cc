@@ -5,13 +5,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+
+#include "crypto/sha256.h"
 
 namespace evidence {
 namespace {
 
 constexpr std::size_t kHeadBytes = 12;
-constexpr std::size_t kFrameHeaderBytes = 4;
 
 std::uint64_t LittleEndian(std::string_view bytes) {
   std::uint64_t value = 0;
@@ -41,46 +41,44 @@ base::Result<FrameReader::Entry> FrameReader::TakeEntry() {
   return entry;
 }
 
-base::Result<crypto::Digest> FrameReader::DigestFrame(const Entry& entry) const {
-  std::array<char, 16 * 1024> buffer;
-  crypto::Sha256 hash;
-  for (std::uint64_t done = 0; done < entry.length;) {
-    const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), entry.length - done));
-    const std::size_t got = TRY(file_->ReadAt(entry.offset + done, std::span(buffer).first(wanted)));
-    const std::string_view piece(buffer.data(), got);
-    if (done == 0) {
-      const bool fits = got >= kFrameHeaderBytes &&
-                        LittleEndian(piece.substr(0, kFrameHeaderBytes)) == entry.length - kFrameHeaderBytes;
-      if (!fits) return Bad(fmt::format("the header of the frame of leaf {} does not give its length", entry.index));
-    }
-    hash.Update(piece);
-    done += got;
-  }
+base::Result<std::string_view> FrameReader::ReadFrame(const Entry& entry) {
   if (entry.length == 0) return Bad(fmt::format("the frame of leaf {} is empty", entry.index));
-  return hash.Finish();
+  if (entry.length > frame_.size()) {
+    return Bad(fmt::format("the frame of leaf {} has {} bytes, a frame has at most {}", entry.index, entry.length,
+                           frame_.size()));
+  }
+  const auto length = static_cast<std::size_t>(entry.length);
+  const std::size_t got = TRY(file_->ReadAt(entry.offset, std::span(frame_).first(length)));
+  const std::string_view frame(frame_.data(), got);
+  if (got < length || got < wire::kFrameHeader ||
+      LittleEndian(frame.substr(0, wire::kFrameHeader)) != entry.length - wire::kFrameHeader) {
+    return Bad(fmt::format("the header of the frame of leaf {} does not give its length", entry.index));
+  }
+  return frame;
 }
 
-base::Result<> FrameReader::Expect(std::uint64_t index, std::string_view frame_sha256) {
+base::Result<std::string_view> FrameReader::Expect(std::uint64_t index, std::string_view frame_sha256) {
   if (file_ == nullptr || position_ >= file_->size()) {
     if (end_ == FrameEnd::kComplete) return Bad(fmt::format("the frame of leaf {} is missing", index));
     ++missing_;
-    return {};
+    return std::string_view();
   }
   const Entry entry = TRY(TakeEntry());
   if (!entry.whole) {
     const bool torn_here = entry.offset == 0 || entry.index == index;
     if (end_ == FrameEnd::kComplete || !torn_here) return Bad(fmt::format("the frame of leaf {} is torn", index));
     ++missing_;
-    return {};
+    return std::string_view();
   }
   if (entry.index != index)
     return Bad(fmt::format("the next frame should be that of leaf {}, found {}", index, entry.index));
-  const std::string found = crypto::Hex(TRY(DigestFrame(entry)));
+  const std::string_view frame = TRY(ReadFrame(entry));
+  const std::string found = crypto::Hex(crypto::Sha256Of(frame));
   if (found != frame_sha256) {
     return Bad(fmt::format("SHA-256 of the frame of leaf {} should be {}, found {}", index, frame_sha256, found));
   }
   ++found_;
-  return {};
+  return frame;
 }
 
 base::Result<> FrameReader::Finish(std::uint64_t proven) {

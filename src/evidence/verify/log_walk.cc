@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "event/run_log.h"
+#include "evidence/verify/claimed_frame.h"
 #include "evidence/verify/root_checker.h"
 
 namespace evidence {
@@ -106,8 +107,16 @@ class Walker {
       }
     }
     if (facts->lane == event::Lane::kClaimed && !walk_.frame_fault) {
-      if (const auto framed = frames_.Expect(index, facts->frame_sha256); !framed)
-        return Keep(walk_.frame_fault, framed.error());
+      if (const auto framed = TakeFrame(index, *facts); !framed) return Keep(walk_.frame_fault, framed.error());
+    }
+    return {};
+  }
+
+  base::Result<> TakeFrame(std::uint64_t index, const LeafFacts& facts) {
+    const std::string_view frame = TRY(frames_.Expect(index, facts.frame_sha256));
+    if (frame.empty()) return {};
+    if (auto said = CheckClaimAgainstFrame(facts, checker_.leaf(), frame); !said) {
+      return std::unexpected(std::move(said).error().With(fmt::format("frames: the frame of leaf {}", index)));
     }
     return {};
   }
