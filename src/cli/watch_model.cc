@@ -90,6 +90,13 @@ std::optional<Refusal> RefusalOf(std::string_view type, const json::Value& data)
   return std::nullopt;
 }
 
+// A row with `suppressed` stands for that many denials that have none of their own.
+std::uint64_t CountOf(const json::Value& data) {
+  const auto* suppressed = data.Find("suppressed");
+  if (suppressed == nullptr || suppressed->kind() != json::Kind::kUint) return 1;
+  return std::max<std::uint64_t>(1, suppressed->unsigned_integer());
+}
+
 std::string TextOf(std::string_view type, const json::Value& data) {
   if (const auto* guest = data.Find("guest"); guest != nullptr && guest->is_object()) {
     std::string cause;
@@ -175,7 +182,7 @@ std::optional<WatchedEvent> WatchModel::Add(std::string_view line) {
   }
   if (auto refused = RefusalOf(type, *data)) {
     event.denial = true;
-    Deny(event, std::move(refused->what), std::move(refused->reason), std::move(refused->rule), 1);
+    Deny(event, std::move(refused->what), std::move(refused->reason), std::move(refused->rule), CountOf(*data));
   }
   if (type == event::kFinding) {
     if (data->StringOr("verdict", "") == "agree") {

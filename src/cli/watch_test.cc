@@ -38,6 +38,13 @@ TEST(WatchModel, CountsEachKindOfRefusalOnce) {
   EXPECT_EQ(model.denials_in_all(), 4u);
 }
 
+TEST(WatchModel, ARowThatStandsForManyCountsThemAll) {
+  WatchModel model;
+  model.Add(Event("observability.v1.dns_query", "witnessed",
+                  R"({"decision":"deny","queryType":"A","reasonCode":"denied_not_in_allowlist","suppressed":4000})"));
+  EXPECT_EQ(model.denials_in_all(), 4000u);
+}
+
 TEST(WatchModel, ADnsRefusalIsCountedByItsQueryAlone) {
   WatchModel model;
   model.Add(Event("observability.v1.dns_query", "witnessed",

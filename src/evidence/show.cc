@@ -11,6 +11,7 @@
 #include "base/encoding.h"
 #include "event/run_log.h"
 #include "event/types.h"
+#include "evidence/show_network.h"
 #include "evidence/verify/jcs_scan.h"
 #include "evidence/verify/line_reader.h"
 #include "evidence/verify/run_files.h"
@@ -25,9 +26,11 @@ constexpr std::uint64_t kMaxFindings = 200;
 constexpr std::size_t kMaxCites = 80;
 
 // Members of data that every event repeats, or that are of no use in one line.
-constexpr std::array<std::string_view, 12> kLeftOut = {"cellId",   "certificate",   "correlation",    "cites",
-                                                       "coverage", "covers",        "deploymentKeys", "frameSha256",
-                                                       "runId",    "schemaVersion", "sources",        "specId"};
+constexpr std::array<std::string_view, 22> kLeftOut = {
+    "cellId",           "certificate", "correlation", "cites",          "coverage",      "covers",   "decisionId",
+    "deploymentKeys",   "frameSha256", "host",        "hostReceivedAt", "issuerKid",     "keysetId", "observedAt",
+    "policyDigest",     "provenance",  "queryId",     "runId",          "schemaVersion", "sources",  "specId",
+    "specSignatureHash"};
 
 // "name=value" of the scalars of data; lists and objects are told by their size only.
 std::string Summary(const JcsScanner& leaf) {
@@ -78,21 +81,27 @@ std::string FindingOf(const JcsScanner& leaf) {
                      base::Escape(cites, kMaxCites));
 }
 
-// What the witnesses of the run say of each other, as they said it; nothing is judged anew here.
-base::Result<> ShowFindings(const FileView& events, std::uint64_t proven, const std::function<void(std::string_view)>& write) {
+// Decisions about the network by target, and what the witnesses of the run say of each other, as the log has them;
+// nothing is judged anew here.
+base::Result<> ShowSections(const FileView& events, std::uint64_t proven,
+                            const std::function<void(std::string_view)>& write) {
   LineReader lines(events, event::kMaxLeafBytes);
   JcsScanner leaf;
-  std::uint64_t shown = 0;
+  NetworkSummary network;
+  std::string findings;
+  std::uint64_t found = 0;
   for (std::uint64_t index = 0;; ++index) {
     const auto line = TRY(lines.Next());
     if (!line) break;
-    if (line->too_long || !line->ended || !line->text.contains("evidence_log.v1.finding") || !leaf.Scan(line->text)) continue;
+    if (line->too_long || !line->ended || !leaf.Scan(line->text)) continue;
+    network.Take(leaf, index < proven);
     const std::string text = FindingOf(leaf);
-    if (text.empty() || ++shown > kMaxFindings) continue;
-    if (shown == 1) write("findings:\n");
-    write(text + (index < proven ? "\n" : "  UNPROVEN\n"));
+    if (text.empty() || ++found > kMaxFindings) continue;
+    findings += text + (index < proven ? "\n" : "  UNPROVEN\n");
   }
-  if (shown > kMaxFindings) write(fmt::format("  … {} findings are not listed\n", shown - kMaxFindings));
+  write(network.ToText());
+  if (found > 0) write("findings:\n" + findings);
+  if (found > kMaxFindings) write(fmt::format("  … {} findings are not listed\n", found - kMaxFindings));
   return {};
 }
 
@@ -106,7 +115,7 @@ base::Result<> ShowRun(const std::string& path, const Report& report, const Show
   if (!events) return base::Fail(base::ErrorKind::kNotFound, "the run has no events.jsonl");
   const std::uint64_t proven =
       report.verdict == Verdict::kInvalid || report.verdict == Verdict::kUsage ? 0 : report.proven;
-  TRY(ShowFindings(*events, proven, write));
+  TRY(ShowSections(*events, proven, write));
   write("events:\n");
   LineReader lines(*events, event::kMaxLeafBytes);
   JcsScanner leaf;
