@@ -9,6 +9,18 @@
 #include "json/writer.h"
 
 namespace event {
+namespace {
+
+constexpr std::size_t kMostOfOneByte = 6;                    // escaping makes at most six bytes of one
+constexpr std::size_t kUsualText = 768, kUsualMembers = 24;  // what an event's data take without growing
+
+}  // namespace
+
+Object::Object() {
+  text_.reserve(kUsualText);
+  places_.reserve(kUsualMembers);
+  text_.push_back('{');
+}
 
 void Object::Begin(std::string_view name) {
   if (!places_.empty()) {
@@ -30,11 +42,11 @@ Object& Object::Add(std::string_view name, std::string_view text) {
 Object& Object::Add(std::string_view name, const std::vector<std::string>& texts) { return Raw(name, ArrayOf(texts)); }
 
 Object& Object::AddCut(std::string_view name, std::string_view text, std::size_t max_bytes) {
+  if (text.size() <= max_bytes / kMostOfOneByte) return Add(name, text);
   std::string quoted = Quoted(CutUtf8(text, max_bytes));
   if (text.size() <= max_bytes && quoted.size() <= max_bytes + 2) return Raw(name, quoted);
   MarkTruncated();
-  // Escaping makes at most six bytes of one.
-  if (quoted.size() > max_bytes + 2) quoted = Quoted(CutUtf8(text, max_bytes / 6));
+  if (quoted.size() > max_bytes + 2) quoted = Quoted(CutUtf8(text, max_bytes / kMostOfOneByte));
   quoted.insert(quoted.size() - 1, "…");
   return Raw(name, quoted);
 }

@@ -17,7 +17,7 @@ namespace event {
 // no member.
 class Object {
  public:
-  Object() { text_.push_back('{'); }
+  Object();
 
   Object& Add(std::string_view name, std::string_view text);
   Object& Add(std::string_view name, const std::string& text) { return Add(name, std::string_view(text)); }

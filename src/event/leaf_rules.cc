@@ -66,7 +66,10 @@ base::Result<> CheckDraft(const Draft& draft, std::uint64_t index) {
 
 bool IsDenial(const Draft& draft) {
   if (draft.type == kDnsQuery || draft.type == kNetworkFlowDecision) {
-    return draft.data.contains(R"("decision":"deny")");
+    // Quotes inside of texts are escaped: the first place that reads like the member is the member.
+    constexpr std::string_view kMember = R"("decision":)";
+    const std::size_t at = draft.data.find(kMember);
+    return at != std::string::npos && std::string_view(draft.data).substr(at + kMember.size()).starts_with(R"("deny")");
   }
   if (draft.type == kL7EgressDecision) return draft.data.contains(R"("action":"deny")");
   return draft.type == kAdmissionRefused || draft.type == kPolicyRejected || draft.type == kAuthzRejected ||

@@ -196,13 +196,17 @@ TEST_F(RunLogTest, DenialHurriesItsCheckpointByItself) {
   RunLog log = Make();
   ASSERT_TRUE(log.Append(Opened()));
   Draft flow{.type = kNetworkFlowDecision, .source = kSourceSupervisor, .observer = Observer::kGateFlow};
-  flow.data = R"({"decision":"allow"})";
-  ASSERT_TRUE(log.Append(flow));
-  EXPECT_EQ(log.CheckpointDue(), clock_.boot + milliseconds(250));
-  flow.data = R"({"decision":"deny"})";
-  ASSERT_TRUE(log.Append(flow));
-  EXPECT_EQ(log.CheckpointDue(), clock_.boot + milliseconds(10));
-  ASSERT_TRUE(log.Checkpoint());
+  for (const char* data : {R"({"decision":"allow"})", R"({"cause":"\"decision\":\"deny\"","decision":"allow"})"}) {
+    flow.data = data;
+    ASSERT_TRUE(log.Append(flow));
+    EXPECT_EQ(log.CheckpointDue(), clock_.boot + milliseconds(250)) << data;
+  }
+  for (const char* data : {R"({"decision":"deny"})", R"({"cause":"\"decision\":\"allow\"","decision":"deny","z":1})"}) {
+    flow.data = data;
+    ASSERT_TRUE(log.Append(flow));
+    EXPECT_EQ(log.CheckpointDue(), clock_.boot + milliseconds(10)) << data;
+    ASSERT_TRUE(log.Checkpoint());
+  }
   ASSERT_TRUE(log.Append({.type = kSecretDenied, .source = kSourceSupervisor, .data = "{}"}));
   EXPECT_EQ(log.CheckpointDue(), clock_.boot + milliseconds(10));
 }

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstring>
 
 namespace json {
 namespace {
@@ -22,6 +23,16 @@ constexpr auto kEscapes = [] {
   return table;
 }();
 
+// None of eight bytes is below 0x20, a quote or a backslash.
+bool EightPlain(const char* text) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101u, kHighs = 0x8080808080808080u;
+  std::uint64_t word;
+  std::memcpy(&word, text, sizeof word);
+  const std::uint64_t quote = word ^ kOnes * '"', backslash = word ^ kOnes * '\\';
+  const std::uint64_t control = (word - kOnes * 0x20) & ~word;
+  return ((control | ((quote - kOnes) & ~quote) | ((backslash - kOnes) & ~backslash)) & kHighs) == 0;
+}
+
 template <class Integer>
 void AppendInteger(std::string& out, Integer value) {
   char digits[24];
@@ -36,6 +47,8 @@ void AppendString(std::string& out, std::string_view text) {
   out += '"';
   std::size_t plain = 0;  // start of the run not yet written
   for (std::size_t i = 0; i < text.size(); ++i) {
+    while (text.size() - i >= 8 && EightPlain(text.data() + i)) i += 8;
+    if (i == text.size()) break;
     const auto byte = static_cast<unsigned char>(text[i]);
     const char escape = kEscapes[byte];
     if (escape == 0) [[likely]]

@@ -88,6 +88,16 @@ bool FieldsInRange(const GateRecord& record) {
          (record.rcode <= 15 || record.rcode == 0xff) && IsKind(record.kind2);
 }
 
+GateRecordFault FaultOf(const GateRecord& record) {
+  if (!IsKind(record.kind)) return GateRecordFault::kKind;
+  if (record.reason >= GateReason::kCount || !Fits(record.kind, record.reason)) return GateRecordFault::kReason;
+  if (!IsRule(record.rule)) return GateRecordFault::kRule;
+  if (!IsText(record.name) || !IsText(record.alpn)) return GateRecordFault::kText;
+  if (!IsAddress(record.address, record.v6)) return GateRecordFault::kAddress;
+  if (!FieldsInRange(record) || !InRange(record)) return GateRecordFault::kRange;
+  return GateRecordFault::kNone;
+}
+
 // Writes text up to a bound; what does not fit is left out and the last byte stays free for the NUL.
 class Out {
  public:
@@ -173,18 +183,13 @@ std::size_t FormatRuleRef(RuleRef rule, const char* const* address_rows, std::si
 }
 
 GateRecordFault DecodeGateRecord(const void* bytes, std::size_t size, GateRecord* record) {
-  *record = {};
-  if (size != sizeof(GateRecord)) return GateRecordFault::kSize;
-  GateRecord read;
-  memcpy(&read, bytes, sizeof read);
-  if (!IsKind(read.kind)) return GateRecordFault::kKind;
-  if (read.reason >= GateReason::kCount || !Fits(read.kind, read.reason)) return GateRecordFault::kReason;
-  if (!IsRule(read.rule)) return GateRecordFault::kRule;
-  if (!IsText(read.name) || !IsText(read.alpn)) return GateRecordFault::kText;
-  if (!IsAddress(read.address, read.v6)) return GateRecordFault::kAddress;
-  if (!FieldsInRange(read) || !InRange(read)) return GateRecordFault::kRange;
-  *record = read;
-  return GateRecordFault::kNone;
+  GateRecordFault fault = GateRecordFault::kSize;
+  if (size == sizeof(GateRecord)) {
+    memcpy(record, bytes, sizeof *record);
+    fault = FaultOf(*record);
+  }
+  if (fault != GateRecordFault::kNone) *record = {};
+  return fault;
 }
 
 GateRecordFault DecodeDialRequest(const void* bytes, std::size_t size, DialRequest* request) {

@@ -22,7 +22,8 @@ using wire::GateRecordKind;
 // What a gate that invents ids can make us remember.
 constexpr std::size_t kRememberedQueries = 16384, kRememberedFlows = 65536, kAliases = 64;
 
-std::string NameOf(const GateRecord& record) { return record.name[0] == 0 ? std::string("(unknown)") : record.name; }
+constexpr const char* kUnknown = "(unknown)";
+std::string NameOf(const GateRecord& record) { return record.name[0] == 0 ? kUnknown : record.name; }
 
 // Whether the name had been let through before this was decided: then query_permitted comes first.
 bool WasPermitted(GateReason reason) {
@@ -52,6 +53,8 @@ std::string_view ClosedByText(wire::ClosedBy closed_by) {
 
 }  // namespace
 
+GateEvents::GateEvents(Parts parts) : p_(std::move(parts)), queries_(kRememberedQueries) { query_.trust = DnsTrust(); }
+
 void GateEvents::Take(const GateRecord& record) {
   switch (record.kind) {
     case GateRecordKind::kDnsAlias: return TakeAlias(record);
@@ -79,42 +82,52 @@ void GateEvents::TakeQuery(const GateRecord& record) {
   const base::BootTime at = At(Observer::kGateDns, record);
   const bool malformed = record.reason == GateReason::kMalformedQuery;
   const bool permitted = WasPermitted(record.reason);
-  const std::string name = malformed ? std::string("(unknown)") : NameOf(record);
-  const std::string type = malformed ? std::string("A") : QueryTypeText(record.type);
-  event::DnsQuery query{.query_id = crypto::NewUuid(),
-                        .name = name,
-                        .type = type,
-                        .allowed = wire::IsAllow(record.reason),
-                        .reason_code = wire::ReasonText(record.reason),
-                        .observed_at = WallText(at),
-                        .trust = DnsTrust(),
-                        .rule_ref = RuleText(record.rule),
-                        .asked_server = AddressText(record),
-                        .transport = record.transport == 0 ? "udp" : "tcp"};
+  event::DnsQuery& query = query_;
+  query.query_id.clear();
+  crypto::AppendUuid(query.query_id);
+  query.name = malformed || record.name[0] == 0 ? kUnknown : record.name;
+  query.type = malformed ? std::string("A") : QueryTypeText(record.type);
+  query.allowed = wire::IsAllow(record.reason);
+  query.reason_code = wire::ReasonText(record.reason);
+  query.observed_at = WallText(at);
+  query.rule_ref = RuleText(record.rule);
+  query.asked_server = AskedServer(record);
+  query.transport = record.transport == 0 ? "udp" : "tcp";
+  query.rcode.reset();
   if (record.rcode != 0xff) query.rcode = record.rcode;
+  query.latency_ms.reset();
+  query.target_count.reset();
+  query.resolver_id.reset();
   if (permitted) {
     query.resolver_id = ResolverId(record.resolver);
     query.latency_ms = record.latency_us / 1000;
     query.target_count = query.allowed ? record.count : 0;
-    Emit(event::DnsQueryPermittedEvent(p_.recorder->cell(), name, type, *query.resolver_id), at);
+    Emit(event::DnsQueryPermittedEvent(p_.recorder->cell(), query.name, query.type, *query.resolver_id), at);
   }
   const auto told = Emit(event::DnsQueryEvent(p_.recorder->cell(), query), at);
   if (IsRefusedEvent(record.reason)) {
-    Emit(event::DnsQueryRefusedEvent(p_.recorder->cell(), name, type, query.reason_code), at);
+    Emit(event::DnsQueryRefusedEvent(p_.recorder->cell(), query.name, query.type, query.reason_code), at);
   }
   if (query.allowed) {
-    event::LinkedQuery linked{.query_id = query.query_id,
-                              .name = name,
-                              .answered_at = query.observed_at,
-                              .ttl_seconds = record.ttl_s};
-    if (told) linked.leaf = told->leaf;
-    if (alias_of_ == record.id) linked.cnames = aliases_;
-    RememberQuery(record.id, std::move(linked));
+    RememberQuery(record, told);
   } else if (record.reason != GateReason::kUpstreamFailure) {
     Deny(record, {});
   }
   aliases_.clear();
   alias_of_ = 0;
+}
+
+// The query that was just told.
+void GateEvents::RememberQuery(const GateRecord& record, const std::optional<Recorded>& told) {
+  linked_.query_id = query_.query_id;
+  linked_.leaf.reset();
+  if (told) linked_.leaf = told->leaf;
+  linked_.name = query_.name;
+  linked_.answered_at = query_.observed_at;
+  linked_.ttl_seconds = record.ttl_s;
+  linked_.cnames.clear();
+  if (alias_of_ == record.id) linked_.cnames = aliases_;
+  queries_.Remember(record.id, linked_);
 }
 
 void GateEvents::TakeFlow(const GateRecord& record) {
@@ -132,9 +145,8 @@ void GateEvents::TakeFlow(const GateRecord& record) {
   if (record.has_host != 0) flow.http_host = record.name;
   if (record.alpn[0] != 0) flow.alpn = record.alpn;
   if (record.source_port != 0) flow.source_port = record.source_port;
-  if (const auto known = queries_.find(record.query); record.query != 0 && known != queries_.end()) {
-    flow.query = known->second;
-  }
+  const event::LinkedQuery* known = record.query != 0 ? queries_.Find(record.query) : nullptr;
+  if (known != nullptr) flow.query = *known;
   Emit(event::FlowDecisionEvent(p_.recorder->cell(), flow, Observer::kGateFlow), at);
   RememberFlow(record.id, flow.decision_id);
   if (!flow.allowed) return Deny(record, flow.query ? flow.query->name : std::string());
@@ -256,22 +268,25 @@ base::BootTime GateEvents::At(Observer observer, const GateRecord& record) {
   return last;
 }
 
-std::string GateEvents::WallText(base::BootTime at) const {
+std::string GateEvents::WallText(base::BootTime at) {
   const auto ago = std::chrono::duration_cast<std::chrono::milliseconds>(p_.clock->Boot() - at);
-  return base::FormatMillis(p_.clock->Wall() - ago);
+  return std::string(wall_text_.Format(p_.clock->Wall() - ago));
+}
+
+// Nearly always the one before.
+const std::string& GateEvents::AskedServer(const GateRecord& record) {
+  base::IpAddress address{.v6 = record.v6 != 0};
+  std::ranges::copy(record.address, address.bytes.begin());
+  if (asked_text_.empty() || address != asked_) {
+    asked_ = address;
+    asked_text_ = AddressText(record);
+  }
+  return asked_text_;
 }
 
 std::optional<Recorded> GateEvents::Emit(event::Draft draft, base::BootTime at) {
   draft.observed_at = at;
   return p_.recorder->TryEmit(std::move(draft));
-}
-
-void GateEvents::RememberQuery(std::uint64_t id, event::LinkedQuery linked) {
-  if (!queries_.insert_or_assign(id, std::move(linked)).second) return;
-  query_order_.push_back(id);
-  if (query_order_.size() <= kRememberedQueries) return;
-  queries_.erase(query_order_.front());
-  query_order_.pop_front();
 }
 
 void GateEvents::RememberFlow(std::uint64_t id, std::string decision) {

@@ -14,10 +14,13 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/ip_address.h"
+#include "cell/network/answered_queries.h"
 #include "cell/network/denials.h"
 #include "cell/recorder.h"
 #include "cell/settings.h"
 #include "event/flow_events.h"
+#include "event/leaf_writer.h"
 #include "plan/network.h"
 #include "wire/gate_record.h"
 
@@ -34,7 +37,7 @@ class GateEvents {
     std::string policy_digest;                   // canonical spec hash
     std::vector<std::string> response_allowlist; // of the document, as written
   };
-  explicit GateEvents(Parts parts) : p_(std::move(parts)) {}
+  explicit GateEvents(Parts parts);
 
   // The record was decoded. What is no decision (kReady, kBeat, kFailing, kSecretDenied) is left to the caller.
   void Take(const wire::GateRecord& record);
@@ -51,9 +54,6 @@ class GateEvents {
   const std::optional<wire::GateTotals>& totals() const { return totals_; }
 
  private:
-  struct QueryInfo {
-    event::LinkedQuery linked;
-  };
   struct HostState {
     std::vector<std::string> targets;
     std::string digest = "empty";
@@ -79,17 +79,22 @@ class GateEvents {
   std::string ResolverId(std::uint8_t index) const;
   // When it happened: as the gate says, never before what was told of this observer and never after now.
   base::BootTime At(event::Observer observer, const wire::GateRecord& record);
-  std::string WallText(base::BootTime at) const;
+  std::string WallText(base::BootTime at);
+  const std::string& AskedServer(const wire::GateRecord& record);
   std::optional<Recorded> Emit(event::Draft draft, base::BootTime at);
-  void RememberQuery(std::uint64_t id, event::LinkedQuery linked);
+  void RememberQuery(const wire::GateRecord& record, const std::optional<Recorded>& told);
   void RememberFlow(std::uint64_t id, std::string decision);
 
   Parts p_;
   DenialTally tally_;
   DenialFile file_;
   std::array<base::BootTime, event::kObserverCount> last_{};
-  std::unordered_map<std::uint64_t, event::LinkedQuery> queries_;
-  std::deque<std::uint64_t> query_order_;
+  event::TimeText wall_text_;
+  event::DnsQuery query_;                  // kept for their memory
+  event::LinkedQuery linked_;
+  base::IpAddress asked_;                  // the server that was asked last, and its text
+  std::string asked_text_;
+  AnsweredQueries queries_;
   std::unordered_map<std::uint64_t, std::string> flows_;  // id -> decisionId
   std::deque<std::uint64_t> flow_order_;
   std::uint64_t alias_of_ = 0;

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// A ring of slots and where each id stands in it.
+#include "cell/network/answered_queries.h"
+
+#include <utility>
+
+namespace cell {
+
+void AnsweredQueries::Remember(std::uint64_t id, const event::LinkedQuery& query) {
+  if (const auto known = index_.find(id); known != index_.end()) {
+    slots_[known->second].query = query;
+    return;
+  }
+  if (slots_.size() < bound_) {
+    index_.emplace(id, static_cast<std::uint32_t>(slots_.size()));
+    slots_.push_back({id, query});
+    return;
+  }
+  Slot& slot = slots_[next_];
+  auto node = index_.extract(slot.id);
+  node.key() = id;
+  index_.insert(std::move(node));
+  slot.id = id;
+  slot.query = query;
+  next_ = (next_ + 1) % bound_;
+}
+
+const event::LinkedQuery* AnsweredQueries::Find(std::uint64_t id) const {
+  const auto known = index_.find(id);
+  return known == index_.end() ? nullptr : &slots_[known->second].query;
+}
+
+}  // namespace cell

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is remembered, what is forgotten, and in which order.
+#include "cell/network/answered_queries.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace cell {
+namespace {
+
+event::LinkedQuery Query(std::string name) { return {.query_id = "q-" + name, .name = std::move(name)}; }
+
+TEST(AnsweredQueries, TheOneRememberedFirstMakesRoom) {
+  AnsweredQueries queries(3);
+  for (std::uint64_t id = 1; id <= 5; ++id) queries.Remember(id, Query(std::to_string(id)));
+  EXPECT_EQ(queries.size(), 3u);
+  EXPECT_EQ(queries.Find(1), nullptr);
+  EXPECT_EQ(queries.Find(2), nullptr);
+  for (std::uint64_t id = 3; id <= 5; ++id) {
+    ASSERT_NE(queries.Find(id), nullptr) << id;
+    EXPECT_EQ(queries.Find(id)->name, std::to_string(id));
+    EXPECT_EQ(queries.Find(id)->query_id, "q-" + std::to_string(id));
+  }
+}
+
+TEST(AnsweredQueries, AnIdToldAgainIsReplacedAndKeepsItsTurn) {
+  AnsweredQueries queries(2);
+  queries.Remember(1, Query("a"));
+  queries.Remember(2, Query("b"));
+  queries.Remember(1, Query("c"));
+  ASSERT_NE(queries.Find(1), nullptr);
+  EXPECT_EQ(queries.Find(1)->name, "c");
+  queries.Remember(3, Query("d"));
+  EXPECT_EQ(queries.Find(1), nullptr);
+  EXPECT_NE(queries.Find(2), nullptr);
+}
+
+TEST(AnsweredQueries, NothingOfAForgottenQueryStaysInItsSlot) {
+  AnsweredQueries queries(1);
+  event::LinkedQuery full = Query("long-name-of-a-host.example");
+  full.leaf = 7;
+  full.ttl_seconds = 60;
+  full.cnames = {"cdn.example"};
+  queries.Remember(1, full);
+  queries.Remember(2, Query("b"));
+  ASSERT_NE(queries.Find(2), nullptr);
+  EXPECT_FALSE(queries.Find(2)->leaf);
+  EXPECT_EQ(queries.Find(2)->ttl_seconds, 0u);
+  EXPECT_TRUE(queries.Find(2)->cnames.empty());
+}
+
+}  // namespace
+}  // namespace cell
