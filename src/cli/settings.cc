@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of settings and the three places they come from.
+// The three places that settings come from.
 #include "cli/settings.h"
 
 #include <algorithm>
@@ -16,81 +16,6 @@ namespace cli {
 namespace {
 
 using cell::Settings;
-
-constexpr SettingRow kSettings[] = {
-    {"CELLOS_STATE_DIR", Style::kText, &AllSettings::state_dir},
-    {"CELLOS_CELL_BACKEND", Style::kBackend, &Settings::backend},
-
-    {"CELLOS_DEPLOYMENT_PROFILE", Style::kProfile, {}},
-    {"CELLOS_STRICT_CONFIG", Style::kTruthy, &Settings::strict_config},
-    {"CELLOS_AUTHORITY_KEYS_PATH", Style::kText, &Settings::authority_keys_path},
-    {"CELLOS_REQUIRE_AUTHORITY_DERIVATION", Style::kPresence, &Settings::require_derivation},
-    {"CELLOS_REQUIRE_SCOPED_DERIVATION_TOKENS", Style::kOnUnlessFalsy, &Settings::require_scoped_tokens},
-    {"CELLOS_REQUIRE_TELEMETRY_DECLARED", Style::kPresence, &Settings::require_telemetry},
-    {"CELLOS_POLICY_PACK_PATH", Style::kText, &Settings::policy_pack_path},
-    {"CELLOS_POLICY_ALLOW_DOWNGRADE", Style::kTruthy, &Settings::allow_policy_downgrade},
-    {"CELLOS_AUTHZ_POLICY_PATH", Style::kText, &Settings::authz_policy_path},
-    {"CELLOS_K8S_NAMESPACE", Style::kText, &Settings::k8s_namespace},
-    {"CELLOS_CALLER_IDENTITY", Style::kText, &Settings::caller_identity},
-    {"CELLOS_TRUST_VERIFY_KEYS_PATH", Style::kText, &Settings::trust_verify_keys_path},
-    {"CELLOS_TRUST_KEYSET_PATH", Style::kText, &Settings::trust_keyset_path},
-    {"CELLOS_TRUST_KEYSET_CHAIN_PATH", Style::kPathList, &Settings::trust_keyset_chain_paths},
-    {"CELLOS_REQUIRE_TRUST_VERIFY_KEYS", Style::kTruthy, &Settings::require_trust_verify_keys},
-    {"CELLOS_TRUST_PLANE_EVENTS", Style::kOnUnlessFalsy, &Settings::trust_plane_events},
-    {"CELLOS_TRUST_KEYSET_ID", Style::kText, &Settings::trust_keyset_id},
-    {"CELLOS_TRUST_RESOLVER_KID", Style::kText, &Settings::resolver_kid},
-    {"CELLOS_TRUST_L7_KID", Style::kText, &Settings::l7_kid},
-
-    {"CELLOS_RUN_ID", Style::kText, &Settings::run_id},
-    {"CELLOS_RUN_TIMEOUT_MS", Style::kNumber, &Settings::run_timeout_ms},
-    {"CELLOS_RUN_ARGV0_ALLOW_PREFIXES", Style::kList, &Settings::argv0_prefixes},
-    {"CELLOS_CGROUP_PARENT", Style::kText, &Settings::cgroup_parent},
-    {"CELLOS_CGROUP_MEMORY_MAX", Style::kText, &Settings::cgroup_memory_max},
-    {"CELLOS_CGROUP_CPU_MAX", Style::kText, &Settings::cgroup_cpu_max},
-    {"CELLOS_UID_BASE", Style::kNumber, &Settings::uid_base},
-    {"CELLOS_BROKER", Style::kBroker, &Settings::broker},
-    {"CELLOS_EXPORT_DIR", Style::kText, &Settings::export_dir},
-
-    {"CELLOS_RESOLVE_EGRESS_DNS", Style::kTruthy, &Settings::resolve_egress},
-    {"CELLOS_DNS_AUTHORITY_REFRESH", Style::kTruthy, &Settings::dns_refresh},
-    {"CELLOS_DNS_AUTHORITY_CONTINUOUS", Style::kTruthy, &Settings::dns_refresh_continuous},
-    {"CELLOS_DNS_AUTHORITY_TICK_INTERVAL_SECS", Style::kNumber, &Settings::dns_tick_interval_s},
-    {"CELLOS_DNSSEC_TRUST_ANCHORS_PATH", Style::kText, &Settings::dnssec_trust_anchors_path},
-    {"CELLOS_FLOW_MAX_BYTES_OUT", Style::kNumber, &Settings::flow_max_bytes_out},
-    {"CELLOS_L7_GATE_OBSERVABILITY", Style::kTruthy, &Settings::l7_gate_observability},
-    {"CELLOS_PER_FLOW_ENFORCEMENT_EVENTS", Style::kExactlyOne, &Settings::per_flow_enforcement_events},
-
-    {"CELLOS_TELEMETRY_INOTIFY_PATH", Style::kText, &Settings::telemetry_watch_path},
-    {"CELLOS_HOST_TELEMETRY_SIGN_ALG", Style::kTextOrEmpty, &Settings::telemetry_signing},
-    {"CELLOS_HOST_TELEMETRY_SIGN_KID", Style::kTextOrEmpty, &Settings::telemetry_signing_kid},
-    {"CELLOS_HOST_TELEMETRY_SIGN_HMAC_KEY", Style::kTextOrEmpty, &Settings::telemetry_signing_hmac_key},
-    {"CELLOS_HOST_TELEMETRY_SIGN_ED25519_SK", Style::kTextOrEmpty, &Settings::telemetry_signing_seed},
-
-    {"CELL_OS_JSONL_EVENTS", Style::kText, &Settings::mirror_path},
-    {"CELLOS_DLQ_DIR", Style::kText, &Settings::dlq_dir},
-    {"CELLOS_REDACT_EVENT_FIELDS", Style::kText, &Settings::redact_fields},
-    {"CELLOS_EVENT_SIGNING", Style::kText, &Settings::signing_mode},
-    {"CELLOS_EVENT_SIGNING_KID", Style::kText, &Settings::signing_kid},
-    {"CELLOS_EVENT_SIGNING_KEY_BASE64", Style::kText, &Settings::signing_key},
-
-    // Each of these promises something that nothing here could keep.
-    {"CELL_OS_REQUIRE_JETSTREAM", Style::kUnsupported, {}},
-    {"CELL_OS_REQUIRE_HTTP_EXPORT", Style::kUnsupported, {}},
-    {"CELL_OS_REQUIRE_S3_EXPORT", Style::kUnsupported, {}},
-    {"CELL_OS_AUDIT_CHAIN", Style::kUnsupported, {}},
-    {"CELLOS_REQUIRE_ADMISSION_RECEIPTS", Style::kUnsupported, {}},
-    {"CELLOS_REQUIRE_HOST_BASELINE", Style::kUnsupported, {}},
-    {"CELLOS_SPOOL_DIR", Style::kUnsupported, {}},
-    {"CELLOS_SECCOMP_BPF_PATH", Style::kUnsupported, {}},
-    // The resolvers of the document are used as they stand; silently asking others, or in the clear, would be worse.
-    {"CELLOS_DNS_UPSTREAM_PROTOCOL", Style::kUnsupported, {}},
-    {"CELLOS_DNS_UPSTREAM_TRANSPORT", Style::kUnsupported, {}},
-    {"CELLOS_DNS_UPSTREAM_DOT_SERVER", Style::kUnsupported, {}},
-    {"CELLOS_DNS_UPSTREAM_DOH_URL", Style::kUnsupported, {}},
-    {"CELLOS_DNS_UPSTREAM_DOQ_SERVER", Style::kUnsupported, {}},
-    {"CELLOS_DNS_PROXY_UPSTREAM_OVERRIDE", Style::kUnsupported, {}},
-    {"CELLOS_SNI_PROXY_UPSTREAM_OVERRIDE", Style::kUnsupported, {}},
-};
 
 std::string Lower(std::string_view text) {
   std::string lower(text);
@@ -223,9 +148,9 @@ base::Result<> Apply(const SettingRow& row, std::string_view text, AllSettings& 
 }
 
 const SettingRow* RowOfVariable(std::string_view variable) {
-  const auto* const row = std::find_if(std::begin(kSettings), std::end(kSettings),
-                                       [&](const SettingRow& r) { return r.variable == variable; });
-  return row == std::end(kSettings) ? nullptr : row;
+  const auto rows = SettingTable();
+  const auto row = std::ranges::find(rows, variable, &SettingRow::variable);
+  return row == rows.end() ? nullptr : &*row;
 }
 
 // A member of the file: a string as the variable would hold it, or the JSON kind that says the same.
@@ -286,7 +211,7 @@ base::Result<> ApplyOptions(const Options& options, AllSettings& settings) {
   cell.sign_with_deployment_key = options.sign_events;
   cell.durable = options.durable;
   if (options.events_form) {
-    TRY(Apply({"--events-form", Style::kEventsForm, {}}, *options.events_form, settings));
+    TRY(Apply({"--events-form", Style::kEventsForm, {}, {}}, *options.events_form, settings));
   }
   if (options.if_policy) {
     const auto& text = *options.if_policy;
@@ -303,8 +228,6 @@ base::Result<> ApplyOptions(const Options& options, AllSettings& settings) {
 
 }  // namespace
 
-std::span<const SettingRow> SettingTable() { return kSettings; }
-
 base::Result<> ApplySetting(std::string_view variable, std::string_view text, AllSettings& settings) {
   const auto* row = RowOfVariable(variable);
   if (row == nullptr) return base::Fail(base::ErrorKind::kInvalid, base::Escape(variable) + " is no setting");
@@ -314,7 +237,7 @@ base::Result<> ApplySetting(std::string_view variable, std::string_view text, Al
 base::Result<AllSettings> LoadSettings(const Options& options, std::uint32_t uid, const Environment& environment) {
   AllSettings settings;
   TRY(ApplyConfiguration(uid, environment, settings));
-  for (const auto& row : kSettings) {
+  for (const auto& row : SettingTable()) {
     const char* text = environment(std::string(row.variable).c_str());
     if (text != nullptr) TRY(Apply(row, text, settings));
   }

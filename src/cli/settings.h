@@ -49,8 +49,11 @@ struct SettingRow {
                std::vector<std::string> cell::Settings::*, std::uint64_t cell::Settings::*,
                std::uint32_t cell::Settings::*, std::string AllSettings::*>
       target;
+  std::string_view meaning;  // for the reference page
 };
 std::span<const SettingRow> SettingTable();
+// docs/reference/settings.md, made from the table.
+std::string SettingsPage();
 
 using Environment = std::function<const char*(const char* name)>;
 

@@ -159,5 +159,15 @@ TEST(Settings, OptionsAreJudged) {
   EXPECT_FALSE(Load({}, options));
 }
 
+// With CELLOS_UPDATE_REFERENCE set the page is written instead of compared.
+TEST(SettingsReference, IsCurrentAndSaysWhatEachSettingMeans) {
+  const std::string path = CELLOS_SOURCE_DIR "/docs/reference/settings.md", page = SettingsPage();
+  if (std::getenv("CELLOS_UPDATE_REFERENCE") != nullptr) std::ofstream(path, std::ios::binary) << page;
+  std::ifstream file(path, std::ios::binary);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), page)
+      << path << " is not what the table says: run this test once with CELLOS_UPDATE_REFERENCE=1";
+  for (const auto& row : SettingTable()) EXPECT_FALSE(row.meaning.empty()) << row.variable;
+}
+
 }  // namespace
 }  // namespace cli
