@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -36,7 +37,8 @@ class LineReader {
   const FileView& file_;
   const std::size_t max_line_;
   crypto::Sha256* const whole_;
-  std::vector<char> buffer_;
+  std::size_t capacity_;
+  std::unique_ptr<char[]> buffer_;   // never cleared: a small file touches but its own size of it
   std::size_t begin_ = 0, end_ = 0;  // unread part of the buffer
   std::uint64_t position_ = 0;       // of buffer_[end_] in the file
   std::vector<char> long_head_;      // start of the last line that was too long
