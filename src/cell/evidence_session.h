@@ -63,6 +63,8 @@ class EvidenceSession {
   const RunDirectory& directory() const { return directory_; }
   bool made_deployment_key() const { return made_key_; }
   const std::string& deployment_name() const { return keys_.name; }
+  // "sha256:…" of the plan as leaf 0 states it; empty without a plan.
+  std::string plan_digest() const { return facts_.plan_digest.value_or(""); }
   // Why a sink of the settings can't be used; the log is open all the same, so that this can be told.
   const std::optional<base::Error>& sink_error() const { return sink_error_; }
   const std::vector<std::string>& notes() const { return notes_; }

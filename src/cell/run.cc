@@ -276,7 +276,7 @@ class OneRun {
   }
 
   RunOutcome ExecuteCell(EvidenceSession& evidence, LiveEntry& live) {
-    out_.plan_digest = prepared_.plan.Digest();
+    out_.plan_digest = evidence.plan_digest();
     out_.backend = prepared_.plan.backend;
     for (const std::string& warning : prepared_.plan.warnings) out_.notes.push_back(warning);
     if (!prepared_.plan.working_directory_hint.empty()) out_.notes.push_back(prepared_.plan.working_directory_hint);
