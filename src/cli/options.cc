@@ -72,6 +72,13 @@ std::optional<UsageError> FindUnknown(const std::vector<std::string>& words, Com
   return std::nullopt;
 }
 
+// An option that no word could be needs no place in CLI11's tables, which cost more to build than the words to read.
+bool IsAmong(const std::vector<std::string>& words, std::string_view name) {
+  return std::any_of(words.begin(), words.end(), [name](std::string_view word) {
+    return word.starts_with(name) && (word.size() == name.size() || word[name.size()] == '=');
+  });
+}
+
 std::expected<void, UsageError> ParseWith(const std::vector<std::string>& words, Options& options) {
   const auto& row = RowOf(options.command);
   if (auto unknown = FindUnknown(words, options.command)) return std::unexpected(std::move(*unknown));
@@ -80,7 +87,8 @@ std::expected<void, UsageError> ParseWith(const std::vector<std::string>& words,
     app.set_help_flag();
     app.add_flag("-h,--help", options.help);
     for (const auto& option : OptionTable()) {
-      if ((option.commands >> static_cast<unsigned>(options.command) & 1) != 0) Register(app, option, options);
+      const bool taken = (option.commands >> static_cast<unsigned>(options.command) & 1) != 0;
+      if (taken && IsAmong(words, option.name)) Register(app, option, options);
     }
     app.allow_extras();  // unknown options were told already: what is left are arguments
     app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // CLI11 takes them from the back
