@@ -47,7 +47,7 @@ void Pump::Act(const std::vector<pollfd>& polls) {
 }
 
 void Pump::Read() {
-  if (!buffer_) buffer_ = std::make_unique<std::array<char, kBufferBytes>>();
+  if (!buffer_) buffer_ = std::make_unique_for_overwrite<std::array<char, kBufferBytes>>();
   if (used_ == 0) start_ = 0;
   const std::size_t end = (start_ + used_) % kBufferBytes;
   const std::size_t room = end >= start_ && used_ < kBufferBytes ? kBufferBytes - end : start_ - end;
