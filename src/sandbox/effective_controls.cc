@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include "base/encoding.h"
 #include "crypto/sha256.h"
 #include "sandbox/filter_readback.h"
 #include "sandbox/kernel_text.h"
@@ -27,12 +28,30 @@ constexpr std::array<const char*, 7> kNamespaces = {"cgroup", "ipc", "mnt", "net
 
 base::Result<std::string> ReadProc(int process, const char* file) { return sys::ReadFile(process, file, kProcBytes); }
 
+// "net:[4026531840]": the link's text is the namespace's identity, and asking for it opens no namespace.
+base::Result<std::uint64_t> ReadNamespace(int process, const char* kind) {
+  const std::string text = TRY(sys::ReadLinkAt(process, fmt::format("ns/{}", kind)));
+  std::string_view number = text;
+  std::uint64_t inode = 0;
+  if (number.starts_with(kind)) {
+    number.remove_prefix(std::string_view(kind).size());
+    if (number.starts_with(":[") && number.ends_with("]")) {
+      number = number.substr(2, number.size() - 3);
+      const auto [end, fault] = std::from_chars(number.data(), number.data() + number.size(), inode);
+      if (fault == std::errc() && end == number.data() + number.size() && inode != 0) return inode;
+    }
+  }
+  return base::Fail(base::ErrorKind::kInternal,
+                    fmt::format("the kernel names the {} namespace \"{}\"", kind, base::Escape(text)));
+}
+
 base::Result<> ReadNamespaces(int process, EffectiveControls& controls) {
+  const base::UniqueFd self = TRY(sys::OpenAt(AT_FDCWD, "/proc/self", O_PATH | O_DIRECTORY));
   for (const char* kind : kNamespaces) {
-    const struct stat theirs = TRY(sys::StatAt(process, fmt::format("ns/{}", kind)));
-    const struct stat ours = TRY(sys::StatAt(AT_FDCWD, fmt::format("/proc/self/ns/{}", kind)));
-    controls.namespaces[kind] = theirs.st_ino;
-    if (theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev) controls.shared_with_host.emplace_back(kind);
+    const std::uint64_t theirs = TRY(ReadNamespace(process, kind));
+    const std::uint64_t ours = TRY(ReadNamespace(self.get(), kind));
+    controls.namespaces[kind] = theirs;
+    if (theirs == ours) controls.shared_with_host.emplace_back(kind);
   }
   return {};
 }

@@ -66,11 +66,10 @@ base::Result<> SymlinkAt(CText target, int directory, CText path) {
 }
 
 base::Result<std::string> ReadLinkAt(int directory, CText path) {
-  std::string target(4096, '\0');
-  const long result = Raw("readlinkat", SYS_readlinkat, directory, path.text, target.data(), target.size());
+  char target[4096];
+  const long result = Raw("readlinkat", SYS_readlinkat, directory, path.text, target, sizeof target);
   if (result < 0) return std::unexpected(CallError(result, "readlinkat", path.text));
-  target.resize(static_cast<std::size_t>(result));
-  return target;
+  return std::string(target, static_cast<std::size_t>(result));
 }
 
 base::Result<> MkdirAt(int directory, CText path, mode_t mode) {
