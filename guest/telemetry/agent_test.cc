@@ -131,6 +131,45 @@ TEST_F(AgentTest, AnIdleAgentBeatsAndSendsHeartbeats) {
   EXPECT_GE(outcome.Count(ProbeSource::kAgentHeartbeat, "cellos-telemetry"), 2u);
 }
 
+// After a burst of calls the agent waits for the next one alone; the alarm must bring everything else back.
+TEST_F(AgentTest, AfterABurstItBeatsAndSendsHeartbeatsAsAnIdleOne) {
+  WorldOptions options;
+  options.sources = SourceBit(ProbeSource::kNetConnectAttempted);
+  options.heartbeat_ms = 100;
+  const auto outcome = RunWorld(options, [](const WorldView& world) {
+    for (int i = 0; i < kMany; ++i) connect(-1, nullptr, 0);
+    const std::uint64_t start = world.page->beat;
+    while (world.page->beat < start + 12) usleep(1000);
+    return 0;
+  });
+  ExpectGoodEnd(outcome);
+  EXPECT_EQ(outcome.Count(ProbeSource::kNetConnectAttempted), kMany + 0u);
+  EXPECT_GE(outcome.Count(ProbeSource::kAgentHeartbeat, "cellos-telemetry"), 2u);
+}
+
+// The alarm may break off the answer to a call while another call is being queued; here it comes all the time.
+TEST_F(AgentTest, CallsOfManyThreadsAreAllAnsweredWhateverTheAlarmBreaksOff) {
+  constexpr int kThreads = 8, kCallsEach = 2 * kMany;
+  WorldOptions options;
+  options.sources = SourceBit(ProbeSource::kNetConnectAttempted);
+  options.outside = [](const WorldView& world) {
+    while (*world.flag == 0) syscall(SYS_pidfd_send_signal, world.agent_pidfd, SIGALRM, nullptr, 0);
+    return 0;
+  };
+  const auto outcome = RunWorld(options, [](const WorldView& world) {
+    const auto call = [] {
+      for (int i = 0; i < kCallsEach; ++i) connect(-1, nullptr, 0);
+    };
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kThreads; ++i) threads.emplace_back(call);
+    for (std::thread& thread : threads) thread.join();
+    world.Raise();
+    return 0;
+  });
+  ExpectGoodEnd(outcome);
+  EXPECT_EQ(outcome.Count(ProbeSource::kNetConnectAttempted), static_cast<std::size_t>(kThreads) * kCallsEach);
+}
+
 TEST_F(AgentTest, AHostThatDidNotAskIsToldPublishedSourcesAlone) {
   WorldOptions options;
   options.ours = false;

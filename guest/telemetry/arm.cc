@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "agent.h"
+#include "alarm.h"
 #include "guest/kernel.h"
 #include "proc_files.h"
 
@@ -138,18 +139,17 @@ void Beat(wire::AgentPage* page) { __atomic_store_n(&page->beat, page->beat + 1,
 
 uint64_t MonotonicNs() {
   timespec now = {};
-  Sys(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+  clock_gettime(CLOCK_MONOTONIC, &now);  // most kernels answer it without being called
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
 void Arm(Agent* agent) {
-  const uint64_t all = ~0ull;
-  Sys(SYS_rt_sigprocmask, 0 /* SIG_BLOCK */, &all, nullptr, sizeof all);
+  long result = PrepareAlarm();
   Sys(SYS_prctl, PR_SET_NAME, "cellos-telemetry", 0, 0, 0);
   agent->self = static_cast<uint32_t>(Sys(SYS_getpid));
   if (MapPage(agent) < 0) Exit(wire::kAgentExitFailed);
   const int most_descriptors = RaiseDescriptors();
-  long result = Prepare(agent, most_descriptors);
+  if (result >= 0) result = Prepare(agent, most_descriptors);
   const long received = ReceiveListener(agent);
   if (result >= 0) result = received;
   if (result >= 0) result = WatchPath(agent);  // the leader waits, so this is the cell's own root by now

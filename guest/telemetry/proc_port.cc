@@ -134,7 +134,7 @@ uint64_t Forks() {
 
 uint64_t BootTicks() {
   timespec now = {};
-  Sys(SYS_clock_gettime, CLOCK_BOOTTIME, &now);
+  clock_gettime(CLOCK_BOOTTIME, &now);
   return static_cast<uint64_t>(now.tv_sec) * 100 + static_cast<uint64_t>(now.tv_nsec) / 10'000'000;
 }
 
