@@ -19,7 +19,8 @@ constexpr SettingRow kSettings[] = {
      Style::kProfile,
      {},
      "`hardened` switches CELLOS_REQUIRE_AUTHORITY_DERIVATION, CELLOS_REQUIRE_TELEMETRY_DECLARED, CELLOS_STRICT_CONFIG "
-     "and CELLOS_REQUIRE_SCOPED_DERIVATION_TOKENS on and needs CELLOS_AUTHORITY_KEYS_PATH"},
+     "and CELLOS_REQUIRE_SCOPED_DERIVATION_TOKENS on and needs CELLOS_AUTHORITY_KEYS_PATH; delivery to JetStream, which "
+     "it also stands for elsewhere, is not built and not demanded"},
     {"CELLOS_STRICT_CONFIG", Style::kTruthy, &Settings::strict_config,
      "changes nothing: what can't be understood is an error in any case"},
     {"CELLOS_AUTHORITY_KEYS_PATH", Style::kText, &Settings::authority_keys_path,
