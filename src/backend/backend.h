@@ -37,6 +37,9 @@ struct CreateOptions {
   std::chrono::milliseconds phase_deadline{10000};
   // Called whenever the anchor grew; an error stops the start.
   std::function<base::Result<>(const Anchor&)> on_anchor;
+  // Called once while the cell is being built by processes of its own: work of the caller's that has to be done before
+  // the barrier opens anyway. May be empty; an error stops the start.
+  std::function<base::Result<>()> meanwhile;
 };
 
 // A cell from its barrier to its end. Destroying the object destroys the cell. Used by one thread.

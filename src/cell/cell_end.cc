@@ -260,7 +260,7 @@ void CellRun::TellSummaries() {
 void CellRun::TellHomeostasis(std::uint64_t declared_rules) {
   const spec::CellSpec& spec = p_.admission->document->spec;
   event::Homeostasis homeostasis{
-      .spec_hash = spec::CanonicalSpecHash(spec),
+      .spec_hash = SpecHash(),
       .declared_egress_rules = declared_rules,
       .exercised_egress = 0,  // without a gate the cell has no interface but its own loopback
       .declared_secret_count = spec.authority.secret_refs ? spec.authority.secret_refs->size() : 0};
@@ -317,7 +317,7 @@ void CellRun::TellFindings() {
     recorder().NoteHole(event::Observer::kWitness, from, p_.clock->Boot(), survey.error().message);
   }
   event::EvidenceBundle bundle{
-      .spec_signature_hash = spec::CanonicalSpecHash(p_.admission->document->spec),
+      .spec_signature_hash = SpecHash(),
       .emitted_at_unix_ms = static_cast<std::uint64_t>(p_.clock->Wall().time_since_epoch().count()),
       .destroyed = told_.destroyed->id,
       .residue = leftovers_.empty() ? event::ResidueClass::kNone : event::ResidueClass::kDocumentedException};

@@ -62,6 +62,8 @@ std::optional<event::Placement> PlacementOf(const spec::CellSpec& spec) {
 
 CellRun::CellRun(Parts parts, RunOutcome outcome) : p_(parts), out_(std::move(outcome)) {}
 
+const std::string& CellRun::SpecHash() const { return *p_.admission->spec_digest; }
+
 base::BootTime CellRun::ttl_at() const { return p_.began + p_.plan->ttl; }
 
 RunOutcome CellRun::Execute() {
@@ -133,7 +135,7 @@ base::Result<> CellRun::DeclareScope() {
   const Settings& settings = p_.request->settings;
   if (settings.trust_plane_events) {
     TRY(recorder().Emit(event::DnsTargetSetEvent(
-        ref(), {.current_digest = spec::CanonicalSpecHash(p_.admission->document->spec),
+        ref(), {.current_digest = SpecHash(),
                 .updated_at = base::FormatMillis(p_.clock->Wall()),
                 .trust = {settings.trust_keyset_id, settings.resolver_kid}})));
   }
@@ -166,7 +168,8 @@ base::Result<> CellRun::CreateCell() {
                                      .gate_channel = network_ ? network_->cell_channel() : -1,
                                      .agent_channel = network_ ? network_->agent_channel() : -1,
                                      .ttl_deadline = ttl_at(),
-                                     .on_anchor = [this](const backend::Anchor& anchor) { return NoteAnchor(anchor); }});
+                                     .on_anchor = [this](const backend::Anchor& anchor) { return NoteAnchor(anchor); },
+                                     .meanwhile = [this] { return ReserveSpace(); }});
   if (!created) NoteLeftCgroups();
   if (!created && network_) {
     // A cell that can't hand its sockets over fails for the gate's reason.
@@ -208,6 +211,12 @@ base::Result<> CellRun::NoteAnchor(const backend::Anchor& anchor) {
   return uid_slot_ ? uid_slot_->NoteHolder(anchor.outer_pid) : base::Result<>{};
 }
 
+// The first checkpoint would do it as well, but then the finished cell would wait for the disk.
+base::Result<> CellRun::ReserveSpace() {
+  TRY_STEP("evidence", recorder().log().Reserve());
+  return {};
+}
+
 // After a start that failed: what its own clean-up could not remove is the collector's.
 void CellRun::NoteLeftCgroups() {
   for (const std::string& path : cgroup::Leaf::PlannedPaths(*p_.plan)) {
@@ -230,7 +239,7 @@ void CellRun::SampleCgroup() {
   if (!cell_ || cell_->probe_path().empty()) return;
   probe::CgroupTarget target{.hierarchy = p_.plan->cgroup.hierarchy,
                              .leaf = cell_->probe_path(),
-                             .spec_signature_hash = spec::CanonicalSpecHash(p_.admission->document->spec)};
+                             .spec_signature_hash = SpecHash()};
   if (target.hierarchy == base::CgroupHierarchy::kV1) {
     for (const auto& [controller, parent] : p_.plan->facts.cgroup.parents) {
       target.v1_directories[controller] = parent + "/" + p_.plan->cgroup.leaf_name;

@@ -42,6 +42,8 @@ class CellRun {
   RunOutcome Execute();
 
  private:
+  // Of the document, as admission took it.
+  const std::string& SpecHash() const;
   // The way in; the first error ends it.
   base::Result<> Start();
   base::Result<> OpenCoverage();
@@ -49,6 +51,7 @@ class CellRun {
   base::Result<> StartNetwork();
   base::Result<> CreateCell();
   base::Result<> NoteAnchor(const backend::Anchor& anchor);
+  base::Result<> ReserveSpace();
   void NoteLeftCgroups();
   base::Result<> HandOverSecrets();
   base::Result<> TellStarted();

@@ -361,6 +361,7 @@ base::Result<Cell> Cell::Launch(LaunchOptions options) {
 
   auto go = LetChildGo(state->channels, state->outer_pid, options, hidden);
   if (!go) return std::unexpected(AtPhase(std::move(go).error(), StartPhase::kIds));
+  if (options.meanwhile) TRY(options.meanwhile(state->outer_pid));
   StartWatch watch(state->channels, state->outer.get(), phase, options.phase_deadline);
   auto leader = watch.AwaitReady({state->terminal, state->denials, state->netfilter, state->flow_log, state->agent});
   if (!leader) {

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -36,6 +37,9 @@ struct LaunchOptions {
                                                // Not owned; close it after Launch
   std::chrono::nanoseconds ttl_deadline{0};    // CLOCK_BOOTTIME; init kills the cell then by itself
   std::chrono::milliseconds phase_deadline{10000};  // each start phase; a hang is kDeadline with the phase as step
+  // Called once with the outermost process's pid, as soon as that goes on by itself: for what the caller has to do
+  // anyway, while the cell is being built. An error ends the start and is Launch's.
+  std::function<base::Result<>(pid_t outer)> meanwhile;
 };
 
 // What the workload's leader came to, told by the reaper; or the witness, told by init.

@@ -111,6 +111,25 @@ TEST(Launch, NothingRunsBeforeTheBarrierOpens) {
   EXPECT_EQ(testing::Inventory(), before);
 }
 
+TEST(Launch, WhatFailsMeanwhileEndsTheStartAndLeavesNothing) {
+  const std::string before = testing::Inventory();
+  pid_t outer = 0;
+  {
+    const plan::Plan plan = PlanFor({"sleep", "100"});
+    LaunchOptions options = testing::OptionsFor(plan, {});
+    options.meanwhile = [&](pid_t pid) -> base::Result<> {
+      outer = pid;
+      return base::Fail(base::ErrorKind::kIo, "no space for the end of the log");
+    };
+    const auto cell = Cell::Launch(std::move(options));
+    ASSERT_FALSE(cell);
+    EXPECT_EQ(cell.error().message, "no space for the end of the log");
+  }
+  ASSERT_GT(outer, 0);
+  EXPECT_EQ(kill(outer, 0), -1);
+  EXPECT_EQ(testing::Inventory(), before);
+}
+
 TEST(Launch, ACellThatIsDroppedIsGone) {
   const std::string before = testing::Inventory();
   pid_t outer = 0, workload = 0;

@@ -81,6 +81,19 @@ class NativeBackend final : public Backend {
 
     auto entered = leaf->Enter();
     if (!entered) return std::unexpected(AtStep(std::move(entered).error(), "cgroup"));
+    bool visiting = true;
+    const auto leave = [&]() -> base::Result<> {
+      if (!std::exchange(visiting, false)) return {};
+      auto left = leaf->Leave();
+      return left ? std::move(left) : std::unexpected(AtStep(std::move(left).error(), "cgroup"));
+    };
+    // What is born is in the leaf by itself.
+    const auto meanwhile = [&](pid_t outer) -> base::Result<> {
+      TRY(leave());
+      anchor.outer_pid = outer;
+      TRY(options.on_anchor(anchor));
+      return options.meanwhile ? options.meanwhile() : base::Result<>();
+    };
     auto cell = sandbox::Cell::Launch({.plan = &plan,
                                        .streams = std::move(options.streams),
                                        .host_uid = options.host_uid,
@@ -89,12 +102,11 @@ class NativeBackend final : public Backend {
                                        .gate_channel = options.gate_channel,
                                        .agent_channel = options.agent_channel,
                                        .ttl_deadline = options.ttl_deadline,
-                                       .phase_deadline = options.phase_deadline});
-    auto left = leaf->Leave();
+                                       .phase_deadline = options.phase_deadline,
+                                       .meanwhile = meanwhile});
+    auto left = leave();
     if (!cell) return std::unexpected(std::move(cell).error());
-    if (!left) return std::unexpected(AtStep(std::move(left).error(), "cgroup"));
-    anchor.outer_pid = cell->outer_pid();
-    TRY(options.on_anchor(anchor));
+    TRY(std::move(left));
 
     auto controls = Enforce(*leaf, *cell, plan);
     if (!controls) return std::unexpected(AtStep(std::move(controls).error(), "controls"));
