@@ -2,6 +2,8 @@
 // Read-back of real cells: what MakePlan plans is in force; a lie in any row is refused. One lie per test row.
 #include "sandbox/effective_controls.h"
 
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +19,7 @@
 #include "sandbox/cell_fixture.h"
 #include "sandbox/kernel_text.h"
 #include "sys/host_facts.h"
+#include "sys/process.h"
 
 namespace sandbox {
 namespace {
@@ -78,6 +81,20 @@ TEST(EffectiveControls, OfAWholePlanAreAllInForce) {
 TEST(EffectiveControls, ShowNoNamespaceOfTheHost) {
   EXPECT_THAT(TheSample().controls.shared_with_host, IsEmpty());
   EXPECT_EQ(TheSample().controls.namespaces.size(), 7u);
+}
+
+TEST(EffectiveControls, ShowEveryNamespaceThatIsTheHosts) {
+  const pid_t child = fork();
+  if (child == 0) {
+    for (;;) pause();
+  }
+  const auto pidfd = sys::PidfdOpen(child);
+  ASSERT_TRUE(pidfd) << pidfd.error().message;
+  const auto controls = ReadEffectiveControls(child, pidfd->get(), TheSample().plan, {});
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  ASSERT_TRUE(controls) << controls.error().message;
+  EXPECT_THAT(controls->shared_with_host, ElementsAre("cgroup", "ipc", "mnt", "net", "pid", "user", "uts"));
 }
 
 TEST(EffectiveControls, ShowNoCapability) {
