@@ -45,8 +45,9 @@ class HostWatch final : public Companion {
   std::optional<base::Error> census_error_;  // of reading: what was counted before is told, and that it ended
   probe::CensusTotals told_;
   base::BootTime next_{0};                   // 0: the first Act sets it
+  base::BootTime gather_until_{0};           // until then the connector is not listened to, if gathering_
   std::size_t slot_ = 0;
-  bool watched_ = false, more_ = false, ended_ = false;
+  bool watched_ = false, more_ = false, gathering_ = false, ended_ = false;
 };
 
 // Several as one, asked in order; the first failure counts. None is owned, none is null.

@@ -105,6 +105,28 @@ TEST_F(HostWatchTest, TheLastWordOfTheKernelOnACellsProcessesIsToldOnce) {
   }
 }
 
+TEST_F(HostWatchTest, EventsOfTheMachineThatFollowOneAnotherAreReadTogether) {
+  HostWatch watch(*recorder_, clock_, [] {});
+  watch.OnOuterProcess(::getpid());
+  const auto watched = [&] {
+    std::vector<pollfd> polls;
+    watch.Watch(polls);
+    return polls.at(0);
+  };
+  clock_.boot = milliseconds(100);
+  pollfd slot = watched();
+  if (slot.fd < 0) GTEST_SKIP() << "the kernel's process connector can't be used here";
+  slot.revents = POLLIN;
+  watch.Act({&slot, 1});
+  EXPECT_LT(watched().fd, 0);
+  const base::BootTime until = watch.Deadline();
+  EXPECT_GT(until, milliseconds(100));
+  EXPECT_LE(until, milliseconds(110));
+  clock_.boot = until;
+  EXPECT_GE(watched().fd, 0);
+  EXPECT_EQ(watch.Deadline(), milliseconds(1100));
+}
+
 class Part final : public Companion {
  public:
   Part(base::BootTime due, std::optional<std::string> failure, Reason reason)

@@ -24,6 +24,7 @@ using std::chrono::seconds;
 constexpr seconds kKillDeadline{10};      // SIGKILL to PID 1 until it is gone
 constexpr milliseconds kDrainDeadline{2000};  // no byte moved for so long after the end: give up on the rest
 constexpr seconds kTick{1};
+constexpr milliseconds kIdle{100};  // a wait that brought nothing for so long: memory can be given back meanwhile
 
 class Supervisor {
  public:
@@ -69,7 +70,7 @@ class Supervisor {
   base::BootTime started_at_, next_tick_, drain_at_{0};
   std::uint64_t drained_bytes_ = 0;
   bool companion_failed_ = false;
-  bool quiet_ = false;  // the last wait ended with nothing to do
+  bool quiet_ = false;  // the last wait was long and brought nothing to do
   std::vector<pollfd> polls_;
   std::size_t signal_slot_ = 0, cell_slot_ = 0, oom_slot_ = 0, stop_slot_ = 0;
 };
@@ -147,7 +148,8 @@ void Supervisor::Poll() {
   err_.Watch(polls_);
   (void)o_.log->Flush();  // a failure is the log's for good and comes back with the next event or checkpoint
   if (quiet_) sys::ReleaseUnusedMemory();
-  quiet_ = ::poll(polls_.data(), polls_.size(), static_cast<int>(Wait().count())) == 0;
+  const milliseconds wait = Wait();
+  quiet_ = ::poll(polls_.data(), polls_.size(), static_cast<int>(wait.count())) == 0 && wait >= kIdle;
 }
 
 void Supervisor::Act() {
