@@ -93,26 +93,29 @@ std::vector<Range> RangesOf(const FilterPolicy& policy) {
 // A conditional jump reaches 255 instructions, an unconditional one all of them.
 constexpr std::size_t kShortJump = 255;
 
-std::size_t TreeSize(std::span<const Range> ranges) {
+// Instructions of the tree over `ranges`; `sizes` takes those of its lower halves, in the order in which AppendTree asks.
+std::size_t TreeSize(std::span<const Range> ranges, std::vector<std::size_t>& sizes) {
   if (ranges.size() == 1) return LeafSize(ranges[0].rule);
-  const std::size_t half = ranges.size() / 2;
-  const std::size_t below = TreeSize(ranges.first(half));
-  return (below <= kShortJump ? 1 : 2) + below + TreeSize(ranges.subspan(half));
+  const std::size_t half = ranges.size() / 2, place = sizes.size();
+  sizes.push_back(0);
+  const std::size_t below = TreeSize(ranges.first(half), sizes);
+  sizes[place] = below;
+  return (below <= kShortJump ? 1 : 2) + below + TreeSize(ranges.subspan(half), sizes);
 }
 
 // The number is in the accumulator.
-void AppendTree(Program& program, std::span<const Range> ranges) {
+void AppendTree(Program& program, std::span<const Range> ranges, const std::size_t*& size) {
   if (ranges.size() == 1) return AppendLeaf(program, ranges[0].rule);
   const std::size_t half = ranges.size() / 2;
-  const std::size_t below = TreeSize(ranges.first(half));
+  const std::size_t below = *size++;
   if (below <= kShortJump) {
     program.push_back(Jump(BPF_JGE, ranges[half].first, below, 0));
   } else {
     program.push_back(Jump(BPF_JGE, ranges[half].first, 0, 1));
     program.push_back(BPF_STMT(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(below)));
   }
-  AppendTree(program, ranges.first(half));
-  AppendTree(program, ranges.subspan(half));
+  AppendTree(program, ranges.first(half), size);
+  AppendTree(program, ranges.subspan(half), size);
 }
 
 }  // namespace
@@ -130,8 +133,11 @@ std::string CompileFilter(const FilterPolicy& policy) {
   program.push_back(Return(SECCOMP_RET_KILL_PROCESS));
 #endif
   const std::vector<Range> ranges = RangesOf(policy);
-  program.reserve(program.size() + TreeSize(ranges));
-  AppendTree(program, ranges);
+  std::vector<std::size_t> sizes;
+  sizes.reserve(ranges.size());
+  program.reserve(program.size() + TreeSize(ranges, sizes));
+  const std::size_t* next = sizes.data();
+  AppendTree(program, ranges, next);
   return {reinterpret_cast<const char*>(program.data()), program.size() * sizeof(sock_filter)};
 }
 

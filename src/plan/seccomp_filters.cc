@@ -58,7 +58,7 @@ FilterPolicy GuardPolicy() {
 }  // namespace
 
 std::string WorkloadFilter(const NotifyPlan& notify) {
-  static const FilterPolicy silent = WorkloadPolicy();
+  static const FilterPolicy& silent = *new FilterPolicy(WorkloadPolicy());  // never taken apart, which took long
   static const std::string filter = CompileFilter(silent);
   if (notify.sources == 0) return filter;
   FilterPolicy policy = silent;
