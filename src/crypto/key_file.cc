@@ -56,10 +56,10 @@ base::Result<> CheckPrivate(int fd, const std::string& name) {
 
 // Reads the whole file into `page`; the text is a view of it.
 base::Result<std::string_view> ReadPrivate(int directory, const std::string& name, LockedPage& page) {
-  page.bytes = TRY(NewLockedPage());
   const base::UniqueFd fd(openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
   if (fd.get() < 0) return base::FailOs(errno, fmt::format("cannot open key file {} (openat)", name));
   TRY(CheckPrivate(fd.get(), name));
+  page.bytes = TRY(NewLockedPage());
   std::size_t size = 0;
   while (size < kLockedPageBytes) {
     const ssize_t got = read(fd.get(), page.bytes + size, kLockedPageBytes - size);
