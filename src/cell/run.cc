@@ -118,12 +118,16 @@ RunOutcome OutcomeOf(const RunRequest& request, const Admission& admission) {
   return out;
 }
 
-evidence::Machine ThisMachine() {
+// A plan's facts have asked the machine for its boot already.
+evidence::Machine ThisMachine(const Prepared& prepared) {
   utsname name{};
   ::uname(&name);
-  auto boot_id = sys::ReadFile(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64);
-  std::string id = boot_id ? std::move(*boot_id) : std::string();
-  while (id.ends_with('\n')) id.pop_back();
+  std::string id = prepared.plan.facts.boot_id;
+  if (!prepared.planned) {
+    auto boot_id = sys::ReadFile(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64);
+    id = boot_id ? std::move(*boot_id) : std::string();
+    while (id.ends_with('\n')) id.pop_back();
+  }
   return {.boot_id = std::move(id), .kernel = name.release, .arch = name.machine};
 }
 
@@ -240,7 +244,7 @@ class OneRun {
                       .settings = &request_.settings,
                       .programs = &programs_,
                       .telemetry = prepared_.planned && prepared_.plan.telemetry,
-                      .machine = ThisMachine()};
+                      .machine = ThisMachine(prepared_)};
     if (admission.document) {
       in.cell = CellRefOf(*admission.document, out_.run_id);
       in.ttl = std::chrono::seconds(admission.document->spec.lifetime.ttl_seconds);
