@@ -2,32 +2,12 @@
 // Members in their order, into one string that keeps its room.
 #include "event/guest_claims.h"
 
-#include <charconv>
-
 #include "base/encoding.h"
+#include "event/text_pen.h"
 #include "event/types.h"
 #include "json/writer.h"
 
 namespace event {
-namespace {
-
-void AppendNumber(std::string& out, std::uint64_t value) {
-  char digits[20];
-  out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
-}
-
-void AppendHex(std::string& out, const crypto::Digest& digest) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  char text[2 * sizeof(crypto::Digest)];
-  for (std::size_t i = 0; i < digest.size(); ++i) {
-    text[2 * i] = kDigits[digest[i] >> 4];
-    text[2 * i + 1] = kDigits[digest[i] & 15];
-  }
-  out.append(text, sizeof text);
-}
-
-}  // namespace
-
 GuestClaimWriter::GuestClaimWriter(const CellRef& cell, std::string_view spec_signature_hash) {
   before_time_ = R"("},"host":{"cellId":)";
   json::AppendString(before_time_, cell.cell_id);
@@ -55,39 +35,42 @@ base::Result<const GuestClaim*> GuestClaimWriter::Declaration(std::string_view p
   if (type.empty()) {
     return base::Fail(base::ErrorKind::kInvalid, "unknown guest probe source: " + base::Escape(probe_source));
   }
-  claim_.draft_.data.assign("{");
-  return Finish(type, probe_source, frame, /*monotonic=*/true);
+  return Finish(type, probe_source, frame, {});
 }
 
 base::Result<const GuestClaim*> GuestClaimWriter::ExitStatus(std::string_view probe_source, const Frame& frame,
                                                              ExitKind kind, std::uint32_t status) {
-  std::string& data = claim_.draft_.data;
-  data.assign(R"({"cause":{"kind":")").append(ToString(kind)).append(R"(","status":)");
-  AppendNumber(data, status);
-  data.append("},");
-  return Finish(kGuestProcessExitStatus, probe_source, frame, /*monotonic=*/false);
+  const Cause cause{kind, status};
+  return Finish(kGuestProcessExitStatus, probe_source, frame, cause);
 }
 
+// A cause of an end stands where a declaration says when it happened.
 base::Result<const GuestClaim*> GuestClaimWriter::Finish(std::string_view type, std::string_view probe_source,
-                                                         const Frame& frame, bool monotonic) {
+                                                         const Frame& frame, const std::optional<Cause>& cause) {
   if (frame.received_at < base::WallTime{}) {
     return base::Fail(base::ErrorKind::kInvalid, "a guest event can't be received before 1970: set the host's clock");
   }
-  std::string& data = claim_.draft_.data;
-  data.append(R"("frameSha256":")");
-  AppendHex(data, frame.sha256);
-  data.append(R"(","guest":{"guestComm":)");
-  json::AppendString(data, frame.comm);
-  if (monotonic) {
-    data.append(R"(,"guestMonotonicNs":)");
-    AppendNumber(data, frame.monotonic_ns);
-  }
-  data.append(R"(,"guestPid":)");
-  AppendNumber(data, frame.pid);
-  data.append(R"(,"probeSource":")").append(probe_source);
-  data.append(before_time_).append(Seconds(frame.received_at)).append(after_time_);
-  if (frame.name_masked) data.append(R"("nameMasked":true,)");
-  data.append(R"("provenance":"declared"})");
+  name_.clear();
+  json::AppendString(name_, frame.comm);
+  const std::string_view received = Seconds(frame.received_at);
+  constexpr std::size_t kRest = 384;  // names of members, three numbers, the digest
+  const std::size_t room =
+      kRest + name_.size() + probe_source.size() + before_time_.size() + received.size() + after_time_.size();
+  claim_.draft_.data.resize_and_overwrite(room, [&](char* begin, std::size_t) {
+    TextPen pen(begin);
+    pen.Text("{");
+    if (cause) {
+      pen.Text(R"("cause":{"kind":")").Text(ToString(cause->kind));
+      pen.Text(R"(","status":)").Decimal(cause->status).Text("},");
+    }
+    pen.Text(R"("frameSha256":")").Hex(frame.sha256).Text(R"(","guest":{"guestComm":)").Text(name_);
+    if (!cause) pen.Text(R"(,"guestMonotonicNs":)").Decimal(frame.monotonic_ns);
+    pen.Text(R"(,"guestPid":)").Decimal(frame.pid).Text(R"(,"probeSource":")").Text(probe_source);
+    pen.Text(before_time_).Text(received).Text(after_time_);
+    if (frame.name_masked) pen.Text(R"("nameMasked":true,)");
+    pen.Text(R"("provenance":"declared"})");
+    return static_cast<std::size_t>(pen.end() - begin);
+  });
   claim_.draft_.type = type;
   claim_.draft_.observed_at = frame.seen_at;
   claim_.draft_.time = frame.received_at;

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -50,12 +51,16 @@ class GuestClaimWriter {
                                              std::uint32_t status);
 
  private:
+  struct Cause {
+    ExitKind kind;
+    std::uint32_t status;
+  };
   base::Result<const GuestClaim*> Finish(std::string_view type, std::string_view probe_source, const Frame& frame,
-                                         bool monotonic);
+                                         const std::optional<Cause>& cause);
   std::string_view Seconds(base::WallTime time);
 
   std::string before_time_, after_time_;  // of the member `host`
-  std::string second_text_;
+  std::string second_text_, name_;
   std::chrono::sys_seconds second_{std::chrono::seconds(-1)};
   GuestClaim claim_;
 };

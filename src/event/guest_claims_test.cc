@@ -2,9 +2,14 @@
 // The quick writer of claims against the builders that say what a claim is.
 #include "event/guest_claims.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
 
 #include "event/leaf_rules.h"
+#include "event/run_log.h"
 #include "event/types.h"
 #include "json/canonical.h"
 
@@ -82,6 +87,40 @@ TEST(GuestClaims, WhatTheBuildersRefuseIsRefused) {
   auto early = FrameOf(1, "sh");
   early.received_at = base::WallTime(std::chrono::milliseconds(-1));
   EXPECT_FALSE(writer.Declaration("process.spawned", early));
+}
+
+TEST(GuestClaims, WaitInTheLogForAFlushOrUntilThereAreManyBytesOrACheckpointIsDue) {
+  char path[] = "/tmp/guest_claims.XXXXXX";
+  ASSERT_NE(mkdtemp(path), nullptr);
+  const base::UniqueFd directory(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const auto bytes = [&] { return std::filesystem::file_size(std::string(path) + "/events.jsonl"); };
+  base::FakeClock clock;
+  auto log = RunLog::Create(directory.get(), std::move(*crypto::SigningKey::Generate()),
+                            {.origin = "d.example/runs/r1", .clock = &clock});
+  ASSERT_TRUE(log);
+  ASSERT_TRUE(log->Append({.type = kLogOpened, .source = kSourceSupervisor, .data = "{}"}));
+  ASSERT_TRUE(log->Flush());
+  const auto before = bytes();
+  GuestClaimWriter writer(kCell, kSpec);
+  std::uint32_t claims = 0;
+  const auto append = [&] {
+    clock.boot += std::chrono::seconds(1);
+    ASSERT_TRUE(log->Append(**writer.Declaration("process.spawned", FrameOf(claims++, "sh"))));
+  };
+  append();
+  EXPECT_EQ(bytes(), before);
+  ASSERT_TRUE(log->Flush());
+  EXPECT_GT(bytes(), before);
+  const auto flushed = bytes();
+  while (bytes() == flushed) append();
+  EXPECT_GE(bytes() - flushed, 64u << 10);
+  EXPECT_LT(claims, 255u);
+  while (claims < 255) append();
+  EXPECT_EQ(log->CheckpointDue(), std::nullopt) << "256 events";
+  append();
+  EXPECT_EQ(log->CheckpointDue(), clock.boot + std::chrono::milliseconds(250));
+  EXPECT_TRUE(log->Close());
+  std::filesystem::remove_all(path);
 }
 
 }  // namespace

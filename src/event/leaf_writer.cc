@@ -2,7 +2,7 @@
 // The bytes of a leaf.
 #include "event/leaf_writer.h"
 
-#include <charconv>
+#include "event/text_pen.h"
 
 namespace event {
 
@@ -21,30 +21,23 @@ std::string_view TimeText::Format(base::WallTime time) {
   return text_;
 }
 
-namespace {
-
-void AppendDecimal(std::string& out, std::uint64_t value, std::size_t width = 0) {
-  char digits[20];
-  const auto end = std::to_chars(digits, digits + sizeof(digits), value).ptr;
-  const auto count = static_cast<std::size_t>(end - digits);
-  if (count < width) out.append(width - count, '0');
-  out.append(digits, count);
-}
-
-}  // namespace
-
 void WriteLeaf(std::string& out, const Draft& draft, const LeafStamp& stamp) {
-  out.assign(R"({"boottimens":")");
-  AppendDecimal(out, static_cast<std::uint64_t>(stamp.boot.count()));
-  out.append(R"(","data":)").append(draft.data);
-  out.append(R"(,"datacontenttype":"application/json","id":")").append(stamp.id);
-  out.append(R"(","lane":")").append(ToString(LaneOf(draft.observer)));
-  out.append(R"(","observer":")").append(ToString(draft.observer));
-  out.append(R"(","sequence":")");
-  AppendDecimal(out, stamp.sequence, 20);
-  out.append(R"(","source":")").append(draft.source);
-  out.append(R"(","specversion":"1.0","time":")").append(stamp.time);
-  out.append(R"(","type":")").append(draft.type).append("\"}");
+  constexpr std::size_t kRest = 512;  // names, numbers, and texts that come from a closed list
+  const std::size_t room =
+      kRest + draft.data.size() + stamp.id.size() + draft.source.size() + stamp.time.size() + draft.type.size();
+  out.resize_and_overwrite(room, [&](char* begin, std::size_t) {
+    TextPen pen(begin);
+    pen.Text(R"({"boottimens":")").Decimal(static_cast<std::uint64_t>(stamp.boot.count()));
+    pen.Text(R"(","data":)").Text(draft.data);
+    pen.Text(R"(,"datacontenttype":"application/json","id":")").Text(stamp.id);
+    pen.Text(R"(","lane":")").Text(ToString(LaneOf(draft.observer)));
+    pen.Text(R"(","observer":")").Text(ToString(draft.observer));
+    pen.Text(R"(","sequence":")").PaddedDecimal(stamp.sequence);
+    pen.Text(R"(","source":")").Text(draft.source);
+    pen.Text(R"(","specversion":"1.0","time":")").Text(stamp.time);
+    pen.Text(R"(","type":")").Text(draft.type).Text("\"}");
+    return static_cast<std::size_t>(pen.end() - begin);
+  });
 }
 
 }  // namespace event

@@ -2,6 +2,7 @@
 // Merkle hashing and proof checking; the loops are those of RFC 9162, iterative and bounded by the proof's length.
 #include "event/merkle.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace event {
@@ -10,14 +11,17 @@ namespace {
 constexpr std::uint64_t kSizeLimit = std::uint64_t{1} << 62;
 
 constexpr std::uint8_t kLeafPrefix[1] = {0};
-constexpr std::uint8_t kNodePrefix[1] = {1};
+constexpr std::uint8_t kNodePrefix = 1;
 
 }  // namespace
 
 crypto::Digest LeafHash(std::string_view leaf) { return crypto::Sha256().Update(kLeafPrefix).Update(leaf).Finish(); }
 
 crypto::Digest NodeHash(const crypto::Digest& left, const crypto::Digest& right) {
-  return crypto::Sha256().Update(kNodePrefix).Update(left).Update(right).Finish();
+  std::array<std::uint8_t, 1 + 2 * sizeof(crypto::Digest)> node;
+  node[0] = kNodePrefix;
+  std::ranges::copy(right, std::ranges::copy(left, node.begin() + 1).out);
+  return crypto::Sha256Of(node);
 }
 
 void MerkleTree::AppendHash(crypto::Digest hash) {

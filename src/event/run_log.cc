@@ -60,6 +60,7 @@ struct RunLog::State {
   base::BootTime first_uncovered{};       // when the oldest leaf above it came
   std::optional<base::BootTime> hurry;
   base::BootTime last_write{-kGatherFor};
+  base::BootTime now{};                   // of this event, or of an earlier one where nothing follows from it
   std::string note;
 
   SinkFeed sinks;
@@ -114,7 +115,6 @@ void RunLog::State::MakeId(const Draft& draft) {
 
 base::Result<LeafIndex> RunLog::State::Append(const Draft& draft) {
   const LeafIndex index = tree.size();
-  const base::BootTime now = options.clock->Boot();
   base::BootTime seen = draft.observed_at.value_or(now);
   base::WallTime wall = draft.time ? *draft.time : options.clock->Wall();
   if (!draft.time && seen < now) wall -= std::chrono::duration_cast<milliseconds>(now - seen);
@@ -221,6 +221,7 @@ void RunLog::AddSink(std::unique_ptr<Sink> sink) { state_->sinks.Add(std::move(s
 
 base::Result<LeafIndex> RunLog::Append(const Draft& draft) {
   TRY(state_->CheckOpen());
+  state_->now = state_->options.clock->Boot();
   const LeafIndex index = TRY(Accept(draft, CheckDraft(draft, state_->tree.size())));
   if (IsDenial(draft)) HurryCheckpoint();
   TRY(WriteIfDue());
@@ -229,8 +230,11 @@ base::Result<LeafIndex> RunLog::Append(const Draft& draft) {
 
 base::Result<LeafIndex> RunLog::Append(const GuestClaim& claim) {
   TRY(state_->CheckOpen());
+  // A claim has its times. When the next checkpoint is due follows from the first event that none covers.
+  if (state_->tree.size() == state_->covered) state_->now = state_->options.clock->Boot();
   const LeafIndex index = TRY(Accept(claim.draft(), {}));
-  TRY(WriteIfDue());
+  if (state_->events.unwritten() >= kGatherBytes) TRY(state_->Flush());
+  TRY(CheckpointIfDue());
   return index;
 }
 
@@ -241,9 +245,13 @@ base::Result<LeafIndex> RunLog::Accept(const Draft& draft, base::Result<> allowe
 }
 
 base::Result<> RunLog::WriteIfDue() {
-  if (state_->events.unwritten() >= kGatherBytes || state_->options.clock->Boot() - state_->last_write >= kGatherFor) {
+  if (state_->events.unwritten() >= kGatherBytes || state_->now - state_->last_write >= kGatherFor) {
     TRY(state_->Flush());
   }
+  return CheckpointIfDue();
+}
+
+base::Result<> RunLog::CheckpointIfDue() {
   if (state_->tree.size() - state_->covered >= kCheckpointEvents) TRY(state_->Checkpoint());
   return {};
 }

@@ -59,7 +59,8 @@ class RunLog {
   // the next Append, Flush or Checkpoint. Every 256th event since the last checkpoint makes one.
   base::Result<LeafIndex> Append(const Draft& draft);
 
-  // The same for a claim that was made right.
+  // The same for a claim that was made right. Claims come by the packet: the line follows when 64 KiB wait, or with the
+  // next Append of a draft that writes, Flush or Checkpoint.
   base::Result<LeafIndex> Append(const GuestClaim& claim);
 
   // Hands every accepted line to the kernel, then feeds the sinks. Call it before waiting for the next event.
@@ -110,6 +111,7 @@ class RunLog {
   struct State;
   base::Result<LeafIndex> Accept(const Draft& draft, base::Result<> allowed);
   base::Result<> WriteIfDue();
+  base::Result<> CheckpointIfDue();
   explicit RunLog(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

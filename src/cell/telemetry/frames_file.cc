@@ -7,8 +7,10 @@ namespace {
 
 constexpr std::size_t kWriteAt = 64u << 10;
 
-void AppendLittleEndian(std::string& out, std::uint64_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i) out.push_back(static_cast<char>(value >> (8 * i)));
+constexpr std::size_t kHeadBytes = 12;
+
+void PutLittleEndian(char* out, std::uint64_t value, int bytes) {
+  for (int i = 0; i < bytes; ++i) out[i] = static_cast<char>(value >> (8 * i));
 }
 
 }  // namespace
@@ -20,10 +22,10 @@ base::Result<FramesFile> FramesFile::Create(int run_directory) {
 base::Result<> FramesFile::Add(std::uint64_t leaf, std::string_view frame) {
   last_ = 0;
   if (file_.unwritten() >= kWriteAt) TRY(file_.Flush());
-  entry_.clear();
-  AppendLittleEndian(entry_, leaf, 8);
-  AppendLittleEndian(entry_, frame.size(), 4);
-  entry_.append(frame);
+  char head[kHeadBytes];
+  PutLittleEndian(head, leaf, 8);
+  PutLittleEndian(head + 8, frame.size(), 4);
+  entry_.assign(head, sizeof head).append(frame);
   TRY(file_.Add(entry_));
   last_ = entry_.size();
   return {};

@@ -288,6 +288,7 @@ void TelemetrySession::AwaitWitness(bool killed) {
   while (!ended_ && !broken_) {
     const auto left = std::chrono::ceil<milliseconds>(until - o_.clock->Boot());
     if (left <= milliseconds(0)) break;
+    (void)o_.recorder->log().Flush();  // a failure is told by whoever writes next
     if (!more_) (void)sys::Poll({&wait, 1}, left);
     if (auto why = Read()) OnGateFailed("cellos-gate: " + *why);
   }
