@@ -20,24 +20,23 @@ std::size_t Credits::Hash::operator()(const base::IpAddress& address) const {
 
 void Credits::Remember(const base::IpAddress& address, Credit credit) {
   if (bound_ == 0) return;
+  const base::BootTime until = credit.until;
   std::vector<Credit>* credits = &by_address_[address];
   const auto same = std::find_if(credits->begin(), credits->end(),
                                  [&](const Credit& known) { return known.name == credit.name; });
   if (same != credits->end()) {
-    if (credit.until < same->until) return;
-    *same = credit;
+    if (until < same->until) return;
+    same->query = credit.query;
+    same->until = until;
+  } else if (credits->size() >= kNamesPerAddress) {
+    *std::ranges::min_element(*credits, {}, &Credit::until) = std::move(credit);
   } else {
-    if (credits->size() >= kNamesPerAddress) {
-      Forget(address, std::min_element(credits->begin(), credits->end(), [](const Credit& a, const Credit& b) {
-                        return a.until < b.until;
-                      })->until);
-    }
     if (size_ >= bound_) DropFirstEnding();
     credits = &by_address_[address];  // dropping may have taken the entry away
-    credits->push_back(credit);
+    credits->push_back(std::move(credit));
     ++size_;
   }
-  ends_.push_back({credit.until, address});
+  ends_.push_back({until, address});
   std::push_heap(ends_.begin(), ends_.end(), std::greater<>());
   if (ends_.size() <= 2 * size_ + kStaleEndsKept) return;
   ends_.clear();

@@ -3,6 +3,8 @@
 #include "gate/grants.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstring>
 
 namespace gate {
@@ -28,6 +30,12 @@ base::IpPrefix Cut(const base::IpAddress& address, unsigned length) {
     prefix.address.bytes[byte] &= static_cast<std::uint8_t>(0xff00u >> kept);
   }
   return prefix;
+}
+
+// FNV-1a. What is in a set comes from the document, so that nobody else can make its rows meet.
+constexpr std::uint32_t kHashOfNothing = 2166136261u;
+constexpr std::uint32_t HashOn(std::uint32_t hash, char c) {
+  return (hash ^ static_cast<unsigned char>(c)) * 16777619u;
 }
 
 std::size_t HashBytes(const base::IpAddress& address, unsigned more) {
@@ -63,27 +71,62 @@ std::optional<std::string> CanonicalName(std::string_view text) {
   return label == 0 ? std::nullopt : std::optional(std::move(name));
 }
 
+void NameSet::Enlarge() {
+  slots_.assign(std::bit_ceil(4 * (rows_.size() + 1)), 0);
+  for (std::uint32_t i = 0; i < rows_.size(); ++i) {
+    std::size_t slot = rows_[i].hash;
+    while (slots_[slot & (slots_.size() - 1)] != 0) ++slot;
+    slots_[slot & (slots_.size() - 1)] = i + 1;
+  }
+}
+
+const NameSet::Row* NameSet::Find(std::string_view text, std::uint32_t hash) const {
+  for (std::size_t slot = hash;; ++slot) {
+    const std::uint32_t position = slots_[slot & (slots_.size() - 1)];
+    if (position == 0) return nullptr;
+    const Row& row = rows_[position - 1];
+    if (row.hash == hash && row.text == text) return &row;
+  }
+}
+
+NameSet::Row& NameSet::RowOf(std::string_view text) {
+  if (2 * (rows_.size() + 1) >= slots_.size()) Enlarge();
+  std::uint32_t hash = kHashOfNothing;
+  for (std::size_t i = text.size(); i > 0; --i) hash = HashOn(hash, text[i - 1]);
+  if (const Row* known = Find(text, hash)) return rows_[static_cast<std::size_t>(known - rows_.data())];
+  std::size_t slot = hash;
+  while (slots_[slot & (slots_.size() - 1)] != 0) ++slot;
+  rows_.push_back({.text = std::string(text), .hash = hash});
+  slots_[slot & (slots_.size() - 1)] = static_cast<std::uint32_t>(rows_.size());
+  return rows_.back();
+}
+
 void NameSet::Add(std::string_view pattern, std::uint32_t value) {
   const bool wildcard = pattern.starts_with("*.");
   if (wildcard) pattern.remove_prefix(2);
   if (pattern.empty()) return;
-  Table& table = wildcard ? below_ : exact_;
-  auto found = table.find(pattern);
-  if (found == table.end()) found = table.emplace(std::string(pattern), std::vector<std::uint32_t>()).first;
-  found->second.push_back(value);
-  ++size_;
+  Row& row = RowOf(pattern);
+  (wildcard ? row.below : row.exact).push_back(value);
 }
 
+// From its end, so that the hash of every ending comes by the way.
 void NameSet::Match(std::string_view canonical, std::vector<std::uint32_t>* values) const {
-  if (base::ParseIpAddress(canonical)) return;
-  const auto take = [&](const Table& table, std::string_view key) {
-    const auto found = table.find(key);
-    if (found != table.end()) values->insert(values->end(), found->second.begin(), found->second.end());
-  };
-  take(exact_, canonical);
-  if (below_.empty()) return;
-  for (auto dot = canonical.find('.'); dot != std::string_view::npos; dot = canonical.find('.', dot + 1)) {
-    if (dot != 0) take(below_, canonical.substr(dot + 1));
+  if (rows_.empty() || canonical.empty() || canonical.size() > kMaxName || base::ParseIpAddress(canonical)) return;
+  std::array<const Row*, kMaxName / 2 + 1> endings;
+  std::size_t found = 0;
+  std::uint32_t hash = kHashOfNothing;
+  for (std::size_t i = canonical.size(); i > 0; --i) {
+    if (canonical[i - 1] == '.' && i > 1) {
+      const Row* row = Find(canonical.substr(i), hash);
+      if (row != nullptr && !row->below.empty() && found < endings.size()) endings[found++] = row;
+    }
+    hash = HashOn(hash, canonical[i - 1]);
+  }
+  const Row* whole = Find(canonical, hash);
+  if (whole != nullptr) values->insert(values->end(), whole->exact.begin(), whole->exact.end());
+  while (found > 0) {
+    const Row& row = *endings[--found];
+    values->insert(values->end(), row.below.begin(), row.below.end());
   }
 }
 
@@ -206,7 +249,7 @@ struct Findings {
   const wire::GateRule* other_port = nullptr;      // address agrees
   const wire::GateRule* other_protocol = nullptr;  // address and port agree
   const wire::GateRule* ended = nullptr;           // all agree, but the answer is over
-  std::uint64_t query = 0;                   // that answered, for a name rule
+  std::uint64_t query = 0;                   // that answered last, for a name rule
 };
 
 void Note(const Grants& grants, std::uint32_t position, const base::IpEndpoint& to, bool udp, Findings* findings) {
@@ -229,7 +272,7 @@ void NoteNames(const Grants& grants, const Credits& credits, const base::IpEndpo
     if (credit.until >= now) {
       const std::size_t before = findings->granting.size();
       for (const std::uint32_t position : positions) Note(grants, position, to, udp, findings);
-      if (findings->granting.size() != before) findings->query = credit.query;
+      if (findings->granting.size() != before) findings->query = std::max(findings->query, credit.query);
       continue;
     }
     for (const std::uint32_t position : positions) {

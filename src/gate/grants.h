@@ -32,18 +32,27 @@ struct TextHash {
   std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
 };
 
-// A set of literal names and "*.x" patterns; lookups cost the labels of the name, not the size of the set.
+// A set of literal names and "*.x" patterns; lookups cost one walk over the name, not the size of the set.
 class NameSet {
  public:
   void Add(std::string_view pattern, std::uint32_t value);
   // Values of every entry that matches, exact ones first, then wildcards from the longest; nothing for an address text.
   void Match(std::string_view canonical, std::vector<std::uint32_t>* values) const;
-  bool empty() const { return size_ == 0; }
+  bool empty() const { return rows_.empty(); }
 
  private:
-  using Table = std::unordered_map<std::string, std::vector<std::uint32_t>, TextHash, std::equal_to<>>;
-  Table exact_, below_;  // below_: keyed by what follows "*."
-  std::size_t size_ = 0;
+  // Of one text: a name, and what follows "*.".
+  struct Row {
+    std::string text;
+    std::uint32_t hash = 0;
+    std::vector<std::uint32_t> exact, below;
+  };
+  Row& RowOf(std::string_view text);
+  const Row* Find(std::string_view text, std::uint32_t hash) const;
+  void Enlarge();
+
+  std::vector<Row> rows_;
+  std::vector<std::uint32_t> slots_;  // a power of two, less than half in use: 1 + position in rows_, from its hash on
 };
 
 // A row of the names that may be asked; of a configuration's row only the bytes in use.

@@ -11,6 +11,7 @@
 namespace gate {
 namespace {
 
+constexpr std::size_t kKept = 8 * wire::kMaxRecordsPerPacket;  // records' memory that an empty queue keeps
 constexpr std::size_t kMaxSums = 256;  // kinds of denial told apart; the reasons and rules of one document seldom reach it
 
 // Decisions that a workload can cause without end. Everything else is told always.
@@ -29,7 +30,7 @@ bool IsDenial(const wire::GateRecord& record) {
 
 RecordReporter::RecordReporter(Loop& loop, const base::Clock& clock, int socket, Bounds bounds)
     : loop_(loop), clock_(clock), socket_(socket), bounds_(bounds) {
-  packet_.reserve(wire::kMaxRecordsPerPacket);
+  queue_.reserve(wire::kMaxRecordsPerPacket);
   loop_.OnRoundEnd([this] { Flush(); });
 }
 
@@ -103,7 +104,7 @@ void RecordReporter::TellLater() {
 }
 
 void RecordReporter::TellSuppressed() {
-  while (!sums_.empty() && queue_.size() < bounds_.queue) {
+  while (!sums_.empty() && queued() < bounds_.queue) {
     const Sum& sum = sums_.back();
     wire::GateRecord record;
     record.kind = wire::GateRecordKind::kSuppressed;
@@ -121,7 +122,7 @@ void RecordReporter::TellSuppressed() {
 // A beat is worth nothing later; what ends the run's account always finds room.
 void RecordReporter::Push(const wire::GateRecord& record) {
   const bool last = record.kind == wire::GateRecordKind::kTotals || record.kind == wire::GateRecordKind::kFailing;
-  if (queue_.size() >= bounds_.queue && !last) {
+  if (queued() >= bounds_.queue && !last) {
     if (record.kind != wire::GateRecordKind::kBeat) ++lost_;
     return;
   }
@@ -129,19 +130,32 @@ void RecordReporter::Push(const wire::GateRecord& record) {
 }
 
 void RecordReporter::Flush() {
-  while (!queue_.empty() && !broken_) {
-    const std::size_t count = std::min(queue_.size(), wire::kMaxRecordsPerPacket);
-    packet_.assign(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(count));
-    const long sent = sys::Send(socket_, {reinterpret_cast<const std::uint8_t*>(packet_.data()),
+  while (queued() != 0 && !broken_) {
+    const std::size_t count = std::min(queued(), wire::kMaxRecordsPerPacket);
+    const long sent = sys::Send(socket_, {reinterpret_cast<const std::uint8_t*>(queue_.data() + sent_),
                                           count * sizeof(wire::GateRecord)});
-    if (sent == -EAGAIN || sent == -ENOBUFS) return WatchOutput(true);
+    if (sent == -EAGAIN || sent == -ENOBUFS) {
+      DropSent();
+      return WatchOutput(true);
+    }
     if (sent < 0) {
       broken_ = true;
       return;
     }
-    queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(count));
+    sent_ += count;
   }
+  DropSent();
   WatchOutput(false);
+}
+
+// Costs nothing where all have left; else what waits moves to the front, and a burst's memory is given back.
+void RecordReporter::DropSent() {
+  queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(sent_));
+  sent_ = 0;
+  if (queue_.empty() && queue_.capacity() > kKept) {
+    queue_.shrink_to_fit();
+    queue_.reserve(wire::kMaxRecordsPerPacket);
+  }
 }
 
 void RecordReporter::AddTo(wire::GateTotals* totals) const {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <vector>
 
@@ -32,12 +31,12 @@ class RecordReporter final : public Reporter, private Loop::Watcher {
   std::uint64_t NewId() override { return next_id_++; }
 
   // The queue is more than half full: whoever can wait should not begin anything new.
-  bool Congested() const { return queue_.size() > bounds_.queue / 2; }
+  bool Congested() const { return queued() > bounds_.queue / 2; }
   // Tells what was summed up so far, as far as the queue has room; the rest stays summed up.
   void TellSuppressed();
   // Sends what is queued, as far as the socket takes it.
   void Flush();
-  bool Empty() const { return queue_.empty(); }
+  bool Empty() const { return queued() == 0; }
   // `suppressed` and `lost`.
   void AddTo(wire::GateTotals* totals) const;
   // True once the socket is closed at its other end, or broken: the supervisor is gone.
@@ -50,9 +49,11 @@ class RecordReporter final : public Reporter, private Loop::Watcher {
     wire::RuleRef rule;
     std::uint32_t count;
   };
+  std::size_t queued() const { return queue_.size() - sent_; }
   void OnReady(int fd, std::uint32_t events) override;
   bool Suppress(const wire::GateRecord& record);
   void Push(const wire::GateRecord& record);
+  void DropSent();
   void WatchOutput(bool on);
   void TellLater();
 
@@ -60,8 +61,8 @@ class RecordReporter final : public Reporter, private Loop::Watcher {
   const base::Clock& clock_;
   const int socket_;
   const Bounds bounds_;
-  std::deque<wire::GateRecord> queue_;
-  std::vector<wire::GateRecord> packet_;
+  std::vector<wire::GateRecord> queue_;  // packets leave from it as they lie there; the first `sent_` have left
+  std::size_t sent_ = 0;
   std::vector<Sum> sums_;
   std::uint64_t next_id_ = 1;
   std::uint64_t suppressed_ = 0, lost_ = 0;

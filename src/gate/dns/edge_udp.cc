@@ -121,7 +121,9 @@ struct UdpEdge::Inbox : Outbox {
 
 UdpEdge::UdpEdge(Loop& loop, QuestionSink& sink, int socket4, int socket6)
     : loop_(loop), sink_(sink), socket4_(socket4), socket6_(socket6),
-      inbox_(std::make_unique_for_overwrite<Inbox>()), outbox_(std::make_unique_for_overwrite<Outbox>()) {}
+      inbox_(std::make_unique_for_overwrite<Inbox>()), outbox_(std::make_unique_for_overwrite<Outbox>()) {
+  Ready(kBatch);
+}
 
 UdpEdge::~UdpEdge() {
   if (socket4_ >= 0) loop_.Unwatch(socket4_);
@@ -134,9 +136,10 @@ base::Result<> UdpEdge::Start() {
   return {};
 }
 
-void UdpEdge::OnReady(int fd, std::uint32_t) {
+// What a call of recvmmsg left behind is made ready again, nothing else.
+void UdpEdge::Ready(std::size_t count) {
   Inbox& inbox = *inbox_;
-  for (std::size_t i = 0; i < kBatch; ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     inbox.vectors[i] = {inbox.bytes[i], kMaxQuestion};
     msghdr& header = inbox.headers[i].msg_hdr;
     header = {};
@@ -147,6 +150,10 @@ void UdpEdge::OnReady(int fd, std::uint32_t) {
     header.msg_control = inbox.control[i];
     header.msg_controllen = kControl;
   }
+}
+
+void UdpEdge::OnReady(int fd, std::uint32_t) {
+  Inbox& inbox = *inbox_;
   const long count = sys::Raw("recvmmsg", SYS_recvmmsg, fd, inbox.headers.data(), kBatch, MSG_DONTWAIT, nullptr);
   for (long i = 0; i < count; ++i) {
     ++received_;
@@ -160,6 +167,7 @@ void UdpEdge::OnReady(int fd, std::uint32_t) {
     }
     sink_.OnQuestion({inbox.bytes[i], inbox.headers[i].msg_len}, asker);
   }
+  Ready(static_cast<std::size_t>(std::max(count, 1L)));
 }
 
 void UdpEdge::Answer(const Asker& asker, std::span<const std::uint8_t> message) {

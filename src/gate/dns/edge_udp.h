@@ -42,6 +42,7 @@ class UdpEdge final : public Loop::Watcher {
   };
 
   void OnReady(int fd, std::uint32_t events) override;
+  void Ready(std::size_t count);
   std::size_t SendFrom(std::size_t first);
 
   Loop& loop_;

@@ -15,7 +15,7 @@ class Entropy {
   std::uint32_t Below(std::uint32_t bound) { return static_cast<std::uint32_t>(Next64() % bound); }
 
  private:
-  std::array<std::uint64_t, 128> block_{};
+  std::array<std::uint64_t, 512> block_{};
   std::size_t used_ = block_.size();
 };
 

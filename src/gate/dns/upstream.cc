@@ -144,7 +144,11 @@ void Upstream::Transmit(Exchange& exchange, Place place) {
   exchange.place = place;
   exchange.placed = true;
   CaseBits letters = {};  // lower case through cellos-upstream
-  if (exchange.way == Way::kDatagram) std::ranges::generate(letters, [this] { return entropy_.Next64(); });
+  if (exchange.way == Way::kDatagram) {
+    // A bit for each byte of the question, more than its letters.
+    const std::size_t words = std::min<std::size_t>(exchange.question->section_bytes / 64u + 1, letters.size());
+    std::ranges::generate_n(letters.begin(), static_cast<std::ptrdiff_t>(words), [this] { return entropy_.Next64(); });
+  }
   const ForwardOptions options{.id = place.id, .letters = exchange.way == Way::kStream ? nullptr : &letters};
   exchange.message_bytes =
       static_cast<std::uint16_t>(WriteForward(*exchange.question, options, std::span(exchange.message)));

@@ -24,6 +24,13 @@ bool FromNetwork(long error) {
 }  // namespace
 
 struct UdpUpstream::Inbox {
+  Inbox() : headers{} {
+    for (std::size_t i = 0; i < kBatch; ++i) {
+      vectors[i] = {bytes[i], kMaxDatagram};
+      headers[i].msg_hdr.msg_iov = &vectors[i];
+      headers[i].msg_hdr.msg_iovlen = 1;
+    }
+  }
   std::array<mmsghdr, kBatch> headers;
   std::array<iovec, kBatch> vectors;
   std::uint8_t bytes[kBatch][kMaxDatagram + 1];  // only what was received is ever touched
@@ -135,14 +142,8 @@ void UdpUpstream::Forget(Handle handle) { std::erase(wanting_, handle); }
 void UdpUpstream::OnReady(int fd, std::uint32_t) {
   Socket* socket = Find(fd);
   if (socket == nullptr) return;
-  if (!inbox_) inbox_ = std::make_unique_for_overwrite<Inbox>();
+  if (!inbox_) inbox_ = std::make_unique<Inbox>();
   Inbox& inbox = *inbox_;
-  for (std::size_t i = 0; i < kBatch; ++i) {
-    inbox.vectors[i] = {inbox.bytes[i], kMaxDatagram};
-    inbox.headers[i] = {};
-    inbox.headers[i].msg_hdr.msg_iov = &inbox.vectors[i];
-    inbox.headers[i].msg_hdr.msg_iovlen = 1;
-  }
   const long count = sys::Raw("recvmmsg", SYS_recvmmsg, fd, inbox.headers.data(), kBatch, MSG_DONTWAIT, nullptr);
   if (FromNetwork(count)) return Fail(fd);
   ++dispatching_;
