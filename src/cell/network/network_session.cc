@@ -25,6 +25,9 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kReadyLimit{5000}, kTotalsLimit{1000}, kEndLimit{2000};
 constexpr std::uint64_t kRefusalsTold = 16;
+// A busy gate sends a packet of records each time it wakes. They are safe in our socket, which holds more than comes in
+// this time; what comes in it is read at once.
+constexpr milliseconds kGather{2};
 
 base::Error AtGate(base::Error error) {
   if (error.step.empty()) error.step = "gate";
@@ -168,7 +171,8 @@ void NetworkSession::Watch(std::vector<pollfd>& polls) {
   first_slot_ = polls.size();
   const bool on = !failure_ && !finished_;
   const auto watch = [&](int fd, short events) { polls.push_back({on ? fd : -1, events, 0}); };
-  watch(gate_->records_fd(), POLLIN);
+  if (gathering_ && o_.clock->Boot() >= gather_until_) gathering_ = false;
+  watch(gathering_ ? -1 : gate_->records_fd(), POLLIN);
   watch(gate_->pidfd(), POLLIN);
   watch(gate_dials_->fd(), gate_dials_->events());
   watch(secret_service_ ? secret_service_->fd() : -1, POLLIN);
@@ -190,7 +194,11 @@ void NetworkSession::Act(std::span<const pollfd> polls) {
   if (Ready(polls, first_slot_ + 6) && !upstream_dials_->Serve(&why)) Fail(fmt::format("{}: {}", kUpstreamProgram, why));
   if (telemetry_ && (Ready(polls, first_slot_ + 8) || telemetry_->more())) ReadTelemetry();
   if (telemetry_) telemetry_->Tick();
-  ServeHelper(*gate_);
+  if (!gathering_ || Ready(polls, first_slot_ + 1)) ServeHelper(*gate_);
+  if (Ready(polls, first_slot_)) {
+    gathering_ = !gate_->more();
+    gather_until_ = o_.clock->Boot() + kGather;
+  }
   if (upstream_) ServeHelper(*upstream_);
   if (Ready(polls, first_slot_ + 1)) Fail("cellos-gate has ended");
   if (Ready(polls, first_slot_ + 5)) Fail("cellos-upstream has ended");
@@ -211,6 +219,7 @@ void NetworkSession::ServeHelper(Helper& helper) {
 base::BootTime NetworkSession::Deadline() const {
   if (failure_ || finished_) return base::BootTime::max();
   base::BootTime until = gate_->more() ? base::BootTime{0} : gate_->silent_at();
+  if (gathering_) until = std::min(until, gather_until_);
   if (telemetry_) until = std::min(until, telemetry_->Deadline());
   if (upstream_) until = std::min(until, upstream_->more() ? base::BootTime{0} : upstream_->silent_at());
   return kernel_ ? std::min(until, kernel_->next_sample()) : until;

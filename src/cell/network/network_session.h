@@ -113,6 +113,8 @@ class NetworkSession final : public Companion {
   std::string token_;
   std::optional<std::string> failure_;
   bool ready_ = false, finished_ = false;
+  bool gathering_ = false;              // until gather_until_ the gate's records are not listened to
+  base::BootTime gather_until_{0};
   std::size_t first_slot_ = 0;
   std::optional<event::LeafIndex> controls_;
   std::uint64_t refused_dials_ = 0;
