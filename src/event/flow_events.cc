@@ -22,10 +22,12 @@ std::string ToJson(const LinkedQuery& query) {
 
 }  // namespace
 
+// Members are added in the order in which they stand: a busy cell has many of these.
 Draft FlowDecisionEvent(const CellRef& cell, const FlowDecision& decision, Observer observer) {
-  Object object = BeginShort(cell);
+  Object object;
   object.AddCut("alpn", decision.alpn);
   object.Add("byteCount", decision.bytes);
+  object.Add("cellId", cell.cell_id);
   if (cell.correlation) object.AddCut("correlationId", cell.correlation->correlation_id);
   object.Add("decision", decision.allowed ? "allow" : "deny");
   object.Add("decisionId", decision.decision_id);
@@ -44,6 +46,7 @@ Draft FlowDecisionEvent(const CellRef& cell, const FlowDecision& decision, Obser
   if (decision.query) object.Raw("query", ToJson(*decision.query));
   object.Add("reasonCode", decision.reason_code);
   object.Add("ruleRef", decision.rule_ref);
+  object.Add("runId", cell.run_id);
   object.Add("schemaVersion", "1.0.0");
   object.AddCut("sni", decision.sni);
   object.Add("srcPort", decision.source_port);
@@ -54,13 +57,15 @@ Draft FlowDecisionEvent(const CellRef& cell, const FlowDecision& decision, Obser
 }
 
 Draft FlowClosedEvent(const CellRef& cell, const FlowClosed& closed) {
-  Object object = BeginShort(cell);
+  Object object;
   object.Add("bytesIn", closed.bytes_in);
   object.Add("bytesOut", closed.bytes_out);
+  object.Add("cellId", cell.cell_id);
   object.Add("closedBy", closed.closed_by);
   object.Add("durationMs", closed.duration_ms);
   object.Add("flowId", closed.flow_id);
   object.Add("reasonCode", closed.reason_code);
+  object.Add("runId", cell.run_id);
   Draft draft = Finish(kNetworkFlowClosed, std::move(object));
   draft.observer = Observer::kGateFlow;
   return draft;
