@@ -61,12 +61,12 @@ bool IsData(std::string_view name, std::uint16_t type) {
 }
 
 // A value, or a verdict with the chain it may name.
-std::string DataText(std::string_view data) {
-  if (const auto value = FindAttribute(data, NFTA_DATA_VALUE)) return HexOf(*value);
+void AppendData(std::string* text, std::string_view data) {
+  if (const auto value = FindAttribute(data, NFTA_DATA_VALUE)) return AppendHex(text, *value);
   const auto verdict = FindAttribute(data, NFTA_DATA_VERDICT);
-  if (!verdict) return "?" + HexOf(data);
-  return fmt::format("verdict{}{}", static_cast<std::int32_t>(Number(*verdict, NFTA_VERDICT_CODE)),
-                     TextOf(FindAttribute(*verdict, NFTA_VERDICT_CHAIN).value_or("")));
+  if (!verdict) return AppendHex(&text->append("?"), data);
+  text->append("verdict").append(std::to_string(static_cast<std::int32_t>(Number(*verdict, NFTA_VERDICT_CODE))));
+  text->append(TextOf(FindAttribute(*verdict, NFTA_VERDICT_CHAIN).value_or("")));
 }
 
 std::optional<std::int32_t> VerdictOf(const Expression& expression) {
@@ -100,24 +100,23 @@ std::string AddressText(std::string_view value, bool v6) {
 
 }  // namespace
 
-std::string CanonicalExpressions(std::string_view list) {
-  std::string text;
-  ForEachExpression(list, [&text](const Expression& expression) {
-    if (!text.empty()) text += " | ";
+void AppendCanonical(std::string* text, std::string_view list) {
+  const std::size_t start = text->size();
+  ForEachExpression(list, [&](const Expression& expression) {
+    if (text->size() > start) text->append(" | ");
     const auto* const known = std::ranges::find(kKnown, expression.name, &Known::name);
     if (known == std::end(kKnown)) {
-      text += fmt::format("{} ?{}", base::Escape(expression.name), HexOf(expression.data));
-      return;
+      return AppendHex(&text->append(base::Escape(expression.name)).append(" ?"), expression.data);
     }
-    text += expression.name;
+    text->append(expression.name);
     for (const std::uint16_t type : known->attributes) {
       if (type == 0) break;
       const auto value = FindAttribute(expression.data, type);
       if (!value) continue;
-      text += fmt::format(" {}={}", type, IsData(expression.name, type) ? DataText(*value) : HexOf(*value));
+      text->append(" ").append(std::to_string(type)).append("=");
+      IsData(expression.name, type) ? AppendData(text, *value) : AppendHex(text, *value);
     }
   });
-  return text;
 }
 
 void ReadCounter(std::string_view list, std::uint64_t* packets, std::uint64_t* bytes) {

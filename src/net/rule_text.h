@@ -8,8 +8,8 @@
 
 namespace net {
 
-// Every expression with the attributes that decide; what the kernel adds by itself is left out.
-std::string CanonicalExpressions(std::string_view list);
+// Appends every expression with the attributes that decide; what the kernel adds by itself is left out.
+void AppendCanonical(std::string* text, std::string_view list);
 // Sums of the counter, 0 without one.
 void ReadCounter(std::string_view list, std::uint64_t* packets, std::uint64_t* bytes);
 // "ip daddr 192.0.2.1 tcp dport 443 accept": equality matches and the verdict; everything else is skipped.

@@ -45,8 +45,8 @@ std::string TextAttribute(std::uint16_t type, std::string_view text) {
   return bytes;
 }
 
-std::string Text(std::string_view attributes, std::uint16_t type) {
-  return std::string(TextOf(FindAttribute(attributes, type).value_or("")));
+std::string_view Text(std::string_view attributes, std::uint16_t type) {
+  return TextOf(FindAttribute(attributes, type).value_or(""));
 }
 
 std::uint64_t Number(std::string_view attributes, std::uint16_t type) {
@@ -78,7 +78,9 @@ class Canonical {
       for (const std::string& element : set.elements) text += " " + element;
       text += " }\n";
     }
-    for (const auto& [name, chain] : chains_) text += fmt::format("chain {} {}\n{}", name, chain.form, chain.rules);
+    for (const auto& [name, chain] : chains_) {
+      text.append("chain ").append(name).append(" ").append(chain.form).append("\n").append(chain.rules);
+    }
     return text;
   }
 
@@ -92,7 +94,7 @@ class Canonical {
   };
 
   static std::string NameIn(std::string_view attributes, std::uint16_t table, std::uint16_t name) {
-    return fmt::format("{}/{}", Text(attributes, table), Text(attributes, name));
+    return std::string(Text(attributes, table)).append("/").append(Text(attributes, name));
   }
 
   void AddSet(std::string_view attributes) {
@@ -122,8 +124,10 @@ class Canonical {
   }
 
   void AddRule(std::string_view attributes) {
-    chains_[NameIn(attributes, NFTA_RULE_TABLE, NFTA_RULE_CHAIN)].rules +=
-        fmt::format("  {}\n", CanonicalExpressions(FindAttribute(attributes, NFTA_RULE_EXPRESSIONS).value_or("")));
+    std::string& rules = chains_[NameIn(attributes, NFTA_RULE_TABLE, NFTA_RULE_CHAIN)].rules;
+    rules += "  ";
+    AppendCanonical(&rules, FindAttribute(attributes, NFTA_RULE_EXPRESSIONS).value_or(""));
+    rules += "\n";
   }
 
   std::set<std::string> tables_;
@@ -135,7 +139,7 @@ class Canonical {
 base::Result<std::string> ReadAll(int socket) {
   std::string all;
   for (const std::uint16_t type : {NFT_MSG_GETTABLE, NFT_MSG_GETCHAIN, NFT_MSG_GETSET, NFT_MSG_GETRULE}) {
-    all += TRY(Dump(socket, Request(type, NFPROTO_UNSPEC, {})));
+    TRY(Dump(socket, Request(type, NFPROTO_UNSPEC, {}), &all));
   }
   struct SetName {
     std::uint8_t family;
@@ -145,13 +149,13 @@ base::Result<std::string> ReadAll(int socket) {
   ForEachMessage(all, [&sets](const Message& message) {
     if ((message.type & 0xff) != NFT_MSG_NEWSET || message.body.size() < kFixed) return;
     const std::string_view attributes = message.body.substr(kFixed);
-    sets.push_back({static_cast<std::uint8_t>(message.body[0]), Text(attributes, NFTA_SET_TABLE),
-                    Text(attributes, NFTA_SET_NAME)});
+    sets.push_back({static_cast<std::uint8_t>(message.body[0]), std::string(Text(attributes, NFTA_SET_TABLE)),
+                    std::string(Text(attributes, NFTA_SET_NAME))});
   });
   for (const auto& [family, table, name] : sets) {
-    all += TRY(Dump(socket, Request(NFT_MSG_GETSETELEM, family,
-                                    TextAttribute(NFTA_SET_ELEM_LIST_TABLE, table) +
-                                        TextAttribute(NFTA_SET_ELEM_LIST_SET, name))));
+    const std::string which =
+        TextAttribute(NFTA_SET_ELEM_LIST_TABLE, table) + TextAttribute(NFTA_SET_ELEM_LIST_SET, name);
+    TRY(Dump(socket, Request(NFT_MSG_GETSETELEM, family, which), &all));
   }
   return all;
 }
@@ -180,7 +184,6 @@ base::Result<TableReading> ReadTable(int socket, std::string_view table) {
   const std::string all = TRY_WITH("reading the rules of the cell", ReadAll(socket));
   TableReading reading;
   bool found = false;
-  std::vector<std::string> chains;
   ForEachMessage(all, [&](const Message& message) {
     if (message.body.size() < kFixed) return;
     const std::string_view attributes = message.body.substr(kFixed);
@@ -190,6 +193,22 @@ base::Result<TableReading> ReadTable(int socket, std::string_view table) {
   });
   if (!found) return base::Fail(base::ErrorKind::kNotFound, fmt::format("the cell has no table {}", table));
   reading.canonical = TRY(CanonicalRules(all));
+  return reading;
+}
+
+base::Result<TableReading> ReadCounters(int socket, std::string_view table) {
+  std::string rules;
+  TRY_WITH("reading the counters of the cell",
+           Dump(socket, Request(NFT_MSG_GETRULE, NFPROTO_INET, TextAttribute(NFTA_RULE_TABLE, table)), &rules));
+  TableReading reading;
+  ForEachMessage(rules, [&](const Message& message) {
+    if ((message.type & 0xff) != NFT_MSG_NEWRULE || message.body.size() < kFixed) return;
+    const std::string_view attributes = message.body.substr(kFixed);
+    if (Text(attributes, NFTA_RULE_TABLE) == table) reading.rules.push_back(Read(attributes));
+  });
+  if (reading.rules.empty()) {
+    return base::Fail(base::ErrorKind::kNotFound, fmt::format("the cell has no rule in table {}", table));
+  }
   return reading;
 }
 

@@ -26,6 +26,8 @@ struct TableReading {
 // Reads over `socket` (NETLINK_NETFILTER, opened in the cell's namespace): every table, set, chain and rule there. One
 // reader at a time. kNotFound when there is no table `table`.
 base::Result<TableReading> ReadTable(int socket, std::string_view table);
+// The rules of `table` alone, for their counters; `canonical` is empty. kNotFound when it has none.
+base::Result<TableReading> ReadCounters(int socket, std::string_view table);
 
 // The canonical text of netlink messages, whether they are a transaction or what the kernel answers: tables, sets with
 // their elements, chains, rules with every expression and what decides in it; no handle, no counter. Equal texts are

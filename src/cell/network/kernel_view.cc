@@ -92,7 +92,7 @@ void KernelView::SampleIfDue() {
   const base::BootTime now = p_.clock->Boot();
   if (now < next_sample_) return;
   next_sample_ = now + kTick;
-  const auto reading = net::ReadTable(p_.netfilter.get(), p_.network->table);
+  const auto reading = net::ReadCounters(p_.netfilter.get(), p_.network->table);
   std::uint64_t sum = 0;
   if (reading) {
     for (const net::RuleReading& rule : reading->rules) sum += rule.packets;
@@ -109,7 +109,7 @@ std::optional<Recorded> KernelView::Tell(const base::Result<net::TableReading>& 
 
 std::optional<KernelView::Steered> KernelView::Finish(bool each_row, const event::DecisionTrust& trust) {
   ReadLog();
-  const auto reading = net::ReadTable(p_.netfilter.get(), p_.network->table);
+  const auto reading = net::ReadCounters(p_.netfilter.get(), p_.network->table);
   const auto told = Tell(reading);
   if (!reading || !told) return std::nullopt;
   const auto counts = net::CountRows(*p_.network, *reading);
