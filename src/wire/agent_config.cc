@@ -2,6 +2,8 @@
 // Codec of the agent's configuration.
 #include "wire/agent_config.h"
 
+#include "wire/blocks.h"
+
 namespace wire {
 namespace {
 
@@ -26,46 +28,6 @@ AgentConfigFault Check(const AgentConfig& config) {
   return AgentConfigFault::kNone;
 }
 
-struct Writer {
-  std::uint8_t* at;
-  void Number(std::uint32_t value) {
-    for (unsigned i = 0; i < 4; ++i) *at++ = static_cast<std::uint8_t>(value >> (8 * i));
-  }
-  void Block(Bytes block) {
-    Number(static_cast<std::uint32_t>(block.size));
-    for (std::size_t i = 0; i < block.size; ++i) *at++ = block.data[i];
-  }
-};
-
-struct Reader {
-  const std::uint8_t* at;
-  std::size_t left;
-  bool broken = false;
-
-  std::uint32_t Number() {
-    if (left < 4) {
-      broken = true;
-      return 0;
-    }
-    std::uint32_t value = 0;
-    for (unsigned i = 0; i < 4; ++i) value |= static_cast<std::uint32_t>(at[i]) << (8 * i);
-    at += 4;
-    left -= 4;
-    return value;
-  }
-  Bytes Block() {
-    const std::size_t size = Number();
-    if (broken || size > left) {
-      broken = true;
-      return {};
-    }
-    const Bytes block = {at, size};
-    at += size;
-    left -= size;
-    return block;
-  }
-};
-
 }  // namespace
 
 std::size_t EncodedSize(const AgentConfig& config) {
@@ -75,12 +37,12 @@ std::size_t EncodedSize(const AgentConfig& config) {
 
 std::size_t EncodeAgentConfig(const AgentConfig& config, std::uint8_t* out, std::size_t size) {
   if (size == 0 || size != EncodedSize(config)) return 0;
-  Writer writer{out};
-  writer.Number(kAgentConfigMagic);
-  writer.Number(static_cast<std::uint32_t>(size));
-  writer.Number(config.sources);
-  writer.Number((config.full ? kFlagFull : 0) | (config.ours ? kFlagOurs : 0));
-  writer.Number(config.heartbeat_ms);
+  BlockWriter writer{out};
+  writer.Natural(kAgentConfigMagic, 4);
+  writer.Natural(size, 4);
+  writer.Natural(config.sources, 4);
+  writer.Natural((config.full ? kFlagFull : 0) | (config.ours ? kFlagOurs : 0), 4);
+  writer.Natural(config.heartbeat_ms, 4);
   writer.Block(config.watch_path);
   writer.Block(config.filter);
   return size;
@@ -90,7 +52,7 @@ AgentConfigFault DecodeAgentConfig(Bytes bytes, AgentConfig* config) {
   *config = AgentConfig{};
   if (bytes.size > kMaxAgentConfigBytes) return AgentConfigFault::kTooLarge;
   if (bytes.size < kHeaderBytes) return AgentConfigFault::kTooShort;
-  Reader reader{bytes.data, bytes.size};
+  BlockReader reader{bytes.data, bytes.size};
   if (reader.Number() != kAgentConfigMagic) return AgentConfigFault::kMagic;
   if (reader.Number() != bytes.size) return AgentConfigFault::kSize;
   config->sources = reader.Number();

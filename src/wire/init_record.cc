@@ -2,6 +2,8 @@
 // Codec of the init record.
 #include "wire/init_record.h"
 
+#include "wire/blocks.h"
+
 namespace wire {
 namespace {
 
@@ -37,46 +39,6 @@ InitRecordFault Check(const InitRecord& record) {
   return InitRecordFault::kNone;
 }
 
-struct Writer {
-  std::uint8_t* at;
-  void Natural(std::uint64_t value, unsigned bytes) {
-    for (unsigned i = 0; i < bytes; ++i) *at++ = static_cast<std::uint8_t>(value >> (8 * i));
-  }
-  void Block(Bytes block) {
-    Natural(block.size, 4);
-    for (std::size_t i = 0; i < block.size; ++i) *at++ = block.data[i];
-  }
-};
-
-struct Reader {
-  const std::uint8_t* at;
-  std::size_t left;
-  bool broken = false;
-
-  std::uint64_t Natural(unsigned bytes) {
-    if (left < bytes) {
-      broken = true;
-      return 0;
-    }
-    std::uint64_t value = 0;
-    for (unsigned i = 0; i < bytes; ++i) value |= static_cast<std::uint64_t>(at[i]) << (8 * i);
-    at += bytes;
-    left -= bytes;
-    return value;
-  }
-  Bytes Block() {
-    const std::size_t size = Natural(4);
-    if (broken || size > left) {
-      broken = true;
-      return {};
-    }
-    const Bytes block = {at, size};
-    at += size;
-    left -= size;
-    return block;
-  }
-};
-
 }  // namespace
 
 std::size_t EncodedSize(const InitRecord& record) {
@@ -89,7 +51,7 @@ std::size_t EncodedSize(const InitRecord& record) {
 
 std::size_t EncodeInitRecord(const InitRecord& record, std::uint8_t* out, std::size_t size) {
   if (size == 0 || size != EncodedSize(record)) return 0;
-  Writer writer{out};
+  BlockWriter writer{out};
   writer.Natural(kInitRecordMagic, 4);
   writer.Natural(size, 4);
   writer.Natural(record.ttl_deadline_ns, 8);
@@ -115,7 +77,7 @@ InitRecordFault DecodeInitRecord(Bytes bytes, InitRecord* record) {
   *record = InitRecord{};
   if (bytes.size > kMaxInitRecordBytes) return InitRecordFault::kTooLarge;
   if (bytes.size < kHeaderBytes) return InitRecordFault::kTooShort;
-  Reader reader{bytes.data, bytes.size};
+  BlockReader reader{bytes.data, bytes.size};
   if (reader.Natural(4) != kInitRecordMagic) return InitRecordFault::kMagic;
   if (reader.Natural(4) != bytes.size) return InitRecordFault::kSize;
   record->ttl_deadline_ns = reader.Natural(8);
@@ -124,12 +86,12 @@ InitRecordFault DecodeInitRecord(Bytes bytes, InitRecord* record) {
   if ((flags & ~static_cast<std::uint64_t>(kFlagTerminal | kFlagAgent)) != 0) return InitRecordFault::kFlags;
   record->terminal = (flags & kFlagTerminal) != 0;
   record->agent = (flags & kFlagAgent) != 0;
-  record->argument_count = static_cast<std::uint32_t>(reader.Natural(4));
-  record->environment_count = static_cast<std::uint32_t>(reader.Natural(4));
-  record->rlimit_count = static_cast<std::uint32_t>(reader.Natural(4));
+  record->argument_count = reader.Number();
+  record->environment_count = reader.Number();
+  record->rlimit_count = reader.Number();
   if (record->rlimit_count > kMaxInitRlimits) return InitRecordFault::kCount;
   for (std::uint32_t i = 0; i < record->rlimit_count; ++i) {
-    record->rlimits[i].resource = static_cast<std::uint32_t>(reader.Natural(4));
+    record->rlimits[i].resource = reader.Number();
     record->rlimits[i].soft = reader.Natural(8);
     record->rlimits[i].hard = reader.Natural(8);
   }
