@@ -33,8 +33,9 @@ namespace {
 using internal::Must;
 using wire::StartPhase;
 
-constexpr std::uint64_t kNamespaces =
-    CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+// A network namespace takes the kernel longer than everything else of a start: the child makes it, beside its parent.
+constexpr std::uint64_t kBornInto = CLONE_NEWUSER | CLONE_NEWPID;
+constexpr std::uint64_t kMadeThere = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 constexpr int kFirst = 3;
 constexpr std::size_t kMaxDescriptors = 32;
 
@@ -80,10 +81,16 @@ void UnblockSignals(const ChildContext& context) {
   internal::Fail(reporting, result, options.name);
 }
 
+void LeaveNamespaces(const ChildContext& context) {
+  internal::Enter(context, StartPhase::kNamespaces);
+  Must(context, sys::Raw("unshare", SYS_unshare, kMadeThere), "unshare");
+}
+
 [[noreturn]] void RunLocked(const ChildContext& context, const LockedOptions& options, int null) {
   using namespace internal;
   LeaveCaller(context);
   BecomeCellUser(context);
+  LeaveNamespaces(context);
   if (options.loopback) RaiseLoopback(context);
   EnterRoot(context, BuildEmptyRoot(context));
   LockPrivileges(context);
@@ -93,55 +100,43 @@ void UnblockSignals(const ChildContext& context) {
   Execute(context, options, null);
 }
 
-base::Error StartError(const LockedOptions& options, const wire::InitReport& report) {
+base::Error StartError(const char* name, const wire::InitReport& report) {
   const auto phase = std::min(report.phase, StartPhase::kExec);
   const std::string_view detail(report.detail, strnlen(report.detail, sizeof report.detail));
-  return base::OsError(report.error, fmt::format("start of {}, phase {}, \"{}\"", options.name,
+  return base::OsError(report.error, fmt::format("start of {}, phase {}, \"{}\"", name,
                                                  wire::kPhaseNames[static_cast<std::uint32_t>(phase)],
                                                  base::Escape(detail)));
 }
 
 // One message of the child: "v" once it shows itself, a report of its failure, nothing once it executed.
-base::Result<std::size_t> Await(int report, const LockedOptions& options) {
+base::Result<std::size_t> Await(int report, const char* name, std::chrono::milliseconds deadline) {
   pollfd wait = {report, POLLIN, 0};
-  if (TRY(sys::Poll({&wait, 1}, options.deadline)) == 0) {
-    return base::Fail(base::ErrorKind::kDeadline,
-                      fmt::format("start of {} did not end within {} ms", options.name, options.deadline.count()));
+  if (TRY(sys::Poll({&wait, 1}, deadline)) == 0) {
+    return base::Fail(base::ErrorKind::kDeadline, fmt::format("start of {} did not end within {} ms", name, deadline.count()));
   }
   wire::InitReport message;
   auto received = sys::RecvMsg(report, {reinterpret_cast<char*>(&message), sizeof message}, MSG_DONTWAIT);
   if (!received && received.error().os_errno == ECONNRESET) return 0;
   if (!received) return std::unexpected(std::move(received).error());
-  if (received->bytes == sizeof message) return std::unexpected(StartError(options, message));
+  if (received->bytes == sizeof message) return std::unexpected(StartError(name, message));
   return received->bytes;
-}
-
-base::Result<> FollowStart(const LockedProcess& process, int report, const LockedOptions& options, bool hidden) {
-  const auto ended = [&] {
-    return base::Fail(base::ErrorKind::kInternal, fmt::format("start of {}: it ended before its program ran", options.name));
-  };
-  if (hidden && TRY(Await(report, options)) == 0) return ended();
-  TRY(WriteIdMaps(process.pid(), options.host_uid, options.host_gid, geteuid() != 0, options.seen_uid));
-  TRY(sys::SendMsg(report, "g"));
-  while (TRY(Await(report, options)) != 0) {
-  }
-  // The end of the channel is an exec or an end. Not both: a program that ends at once is the caller's matter, but a
-  // child that was killed on the way has not run one.
-  const auto end = TRY(sys::WaitId(process.pidfd(), WEXITED | WNOHANG | WNOWAIT));
-  if (end && end->code != CLD_EXITED) return ended();
-  return {};
 }
 
 }  // namespace
 
 LockedProcess::LockedProcess(LockedProcess&& other) noexcept
-    : pid_(std::exchange(other.pid_, -1)), pidfd_(std::move(other.pidfd_)) {}
+    : pid_(std::exchange(other.pid_, -1)),
+      pidfd_(std::move(other.pidfd_)),
+      report_(std::move(other.report_)),
+      name_(other.name_) {}
 
 LockedProcess& LockedProcess::operator=(LockedProcess&& other) noexcept {
   if (this != &other) {
     End(std::chrono::seconds(10));
     pid_ = std::exchange(other.pid_, -1);
     pidfd_ = std::move(other.pidfd_);
+    report_ = std::move(other.report_);
+    name_ = other.name_;
   }
   return *this;
 }
@@ -159,7 +154,37 @@ bool LockedProcess::End(std::chrono::milliseconds deadline) {
   return true;
 }
 
+// Up to where the child can go on alone.
+base::Result<> LockedProcess::FollowStart(const LockedOptions& options, bool hidden) {
+  if (hidden && TRY(Await(report_.get(), name_, options.deadline)) == 0) {
+    return base::Fail(base::ErrorKind::kInternal, fmt::format("start of {}: it ended before its program ran", name_));
+  }
+  TRY(WriteIdMaps(pid_, options.host_uid, options.host_gid, geteuid() != 0, options.seen_uid));
+  TRY(sys::SendMsg(report_.get(), "g"));
+  return {};
+}
+
+base::Result<> LockedProcess::AwaitProgram(std::chrono::milliseconds deadline) {
+  if (!report_) return {};
+  while (TRY(Await(report_.get(), name_, deadline)) != 0) {
+  }
+  report_.Reset();
+  // The end of the channel is an exec or an end. Not both: a program that ends at once is the caller's matter, but a
+  // child that was killed on the way has not run one.
+  const auto end = TRY(sys::WaitId(pidfd_.get(), WEXITED | WNOHANG | WNOWAIT));
+  if (end && end->code != CLD_EXITED) {
+    return base::Fail(base::ErrorKind::kInternal, fmt::format("start of {}: it was killed", name_));
+  }
+  return {};
+}
+
 base::Result<LockedProcess> LaunchLocked(const LockedOptions& options) {
+  LockedProcess process = TRY(StartLocked(options));
+  TRY(process.AwaitProgram(options.deadline));
+  return process;
+}
+
+base::Result<LockedProcess> StartLocked(const LockedOptions& options) {
   if (options.descriptors.size() > kMaxDescriptors) {
     return base::Fail(base::ErrorKind::kLimit, fmt::format("{} is given too many descriptors", options.name));
   }
@@ -181,12 +206,14 @@ base::Result<LockedProcess> LaunchLocked(const LockedOptions& options) {
   LockedProcess process;
   {
     const SignalsBlocked blocked;
-    auto child = TRY_WITH(options.name, sys::Clone3(kNamespaces, options.cgroup));
+    auto child = TRY_WITH(options.name, sys::Clone3(kBornInto, options.cgroup));
     if (child.pid == 0) RunLocked(context, options, null.get());
-    process = LockedProcess(child.pid, std::move(child.pidfd));
+    process.pid_ = child.pid;
+    process.pidfd_ = std::move(child.pidfd);
   }
-  theirs.Reset();
-  TRY(FollowStart(process, ours.get(), options, context.hidden));
+  process.report_ = std::move(ours);
+  process.name_ = options.name;
+  TRY(process.FollowStart(options, context.hidden));
   return process;
 }
 

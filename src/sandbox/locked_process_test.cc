@@ -144,6 +144,26 @@ TEST(LaunchLocked, LeavesNothingWhenTheProgramCannotRun) {
   EXPECT_EQ(testing::Inventory(), before);
 }
 
+TEST(StartLocked, DoesNotWaitForTheProgramAndTellsLaterHowItWent) {
+  const auto program = OpenProbe();
+  const auto text = sys::OpenAt(AT_FDCWD, "/etc/passwd", O_RDONLY);
+  ASSERT_TRUE(program && text);
+  auto runs = StartLocked(OptionsFor(program->get(), {}));
+  auto fails = StartLocked(OptionsFor(text->get(), {}));
+  auto killed = StartLocked(OptionsFor(program->get(), {}));
+  ASSERT_TRUE(runs && fails && killed);
+  EXPECT_TRUE(runs->AwaitProgram(milliseconds(5000)));
+  EXPECT_TRUE(runs->AwaitProgram(milliseconds(5000)));
+  const auto failed = fails->AwaitProgram(milliseconds(5000));
+  ASSERT_FALSE(failed);
+  EXPECT_THAT(failed.error().message, HasSubstr("start of probe, phase exec"));
+  ASSERT_TRUE(sys::PidfdSendSignal(killed->pidfd(), SIGKILL));
+  ASSERT_TRUE(sys::WaitEnd(killed->pidfd(), milliseconds(5000)));
+  const auto gone = killed->AwaitProgram(milliseconds(5000));
+  ASSERT_FALSE(gone);
+  EXPECT_THAT(gone.error().message, HasSubstr("start of probe: it was killed"));
+}
+
 TEST(LaunchLocked, EndKillsAndReaps) {
   const auto program = OpenProbe();
   ASSERT_TRUE(program);

@@ -25,7 +25,7 @@ constexpr std::size_t kPacketBytes = wire::kMaxRecordsPerPacket * sizeof(wire::G
 constexpr int kPacketsAtOnce = 64;
 constexpr std::uint32_t kRecordsPerSecond = 400'000;  // several for each of 100,000 queries
 constexpr int kSocketBytes = 1 << 20;
-constexpr milliseconds kOurOwnDelay{1000};
+constexpr milliseconds kOurOwnDelay{1000}, kStartLimit{5000};
 
 base::Result<base::UniqueFd> SealedConfig(const std::string& config) {
   base::UniqueFd memory = TRY(sys::Memfd("cellos-config"));
@@ -56,19 +56,20 @@ base::Result<Helper> Helper::Start(HelperOptions options) {
   }
   std::vector<int> descriptors = {config.get(), its.get()};
   descriptors.insert(descriptors.end(), options.descriptors.begin(), options.descriptors.end());
-  helper.process_ = TRY(sandbox::LaunchLocked({.program = options.program,
-                                               .name = options.name,
-                                               .descriptors = descriptors,
-                                               .host_uid = options.host_uid,
-                                               .host_gid = options.host_gid,
-                                               .seen_uid = options.seen_uid,
-                                               .loopback = options.loopback}));
+  helper.process_ = TRY(sandbox::StartLocked({.program = options.program,
+                                              .name = options.name,
+                                              .descriptors = descriptors,
+                                              .host_uid = options.host_uid,
+                                              .host_gid = options.host_gid,
+                                              .seen_uid = options.seen_uid,
+                                              .loopback = options.loopback}));
   helper.records_ = std::move(ours);
   helper.heard_ = options.clock->Boot();
   return helper;
 }
 
 base::Result<> Helper::AwaitReady(milliseconds limit, const Take& take) {
+  TRY(process_.AwaitProgram(limit));
   const base::BootTime until = clock_->Boot() + limit;
   std::optional<std::uint32_t> locks;
   const Take take_ready = [&](const wire::GateRecord& record) {
@@ -95,12 +96,17 @@ std::optional<std::string> Helper::Read(const Take& take) {
   for (int packets = 0; packets < kPacketsAtOnce; ++packets) {
     const auto received = sys::RecvMsg(records_.get(), buffer_, MSG_DONTWAIT);
     if (!received && received.error().os_errno == EAGAIN) return std::nullopt;
-    if (!received || received->bytes == 0) return fmt::format("{} is gone", name_);
+    if (!received || received->bytes == 0) return WhyGone();
     if (received->truncated || !received->fds.empty()) return fmt::format("{} sent what is no record", name_);
     if (auto why = TakePacket(buffer_.data(), received->bytes, take)) return why;
   }
   more_ = true;
   return std::nullopt;
+}
+
+std::string Helper::WhyGone() {
+  auto started = process_.AwaitProgram(kStartLimit);
+  return started ? fmt::format("{} is gone", name_) : std::move(started).error().message;
 }
 
 std::optional<std::string> Helper::TakePacket(const char* bytes, std::size_t size, const Take& take) {

@@ -33,12 +33,13 @@ inline constexpr std::chrono::milliseconds kHelperSilence{3000};
 // Destroying it kills and reaps the process. Used by one thread.
 class Helper {
  public:
+  // Returns while the process still starts; AwaitReady or Read tells how that went.
   static base::Result<Helper> Start(HelperOptions options);
 
   using Take = std::function<void(const wire::GateRecord&)>;
 
-  // Waits for its kReady with every fact of GateLock in force; other records go to `take`. The error says what it came to
-  // instead: its own last words, its end, or the deadline.
+  // Waits for its program and its kReady with every fact of GateLock in force; other records go to `take`. The error says
+  // what it came to instead: the step of its start that failed, its own last words, its end, or the deadline.
   base::Result<> AwaitReady(std::chrono::milliseconds limit, const Take& take);
 
   int records_fd() const { return records_.get(); }  // poll for reading, then Read
@@ -60,6 +61,7 @@ class Helper {
   bool End(std::chrono::milliseconds deadline) { return process_.End(deadline); }
 
  private:
+  std::string WhyGone();
   std::optional<std::string> TakePacket(const char* bytes, std::size_t size, const Take& take);
   bool WithinRate();
 
