@@ -153,6 +153,10 @@ TEST_F(RunTest, EveryEndingHasItsReasonAndExitStatus) {
   }
 }
 
+TEST_F(RunTest, TheWorkloadSeesItsLeafAsTheRootOfEveryCgroupHierarchy) {
+  EXPECT_EQ(RunScript("! grep -v ':/$' /proc/self/cgroup").ExitStatus(), 0);
+}
+
 TEST_F(RunTest, ADocumentWithoutARunIsCreatedAndDestroyed) {
   const RunOutcome out = cell::Run(Request(
       R"({"apiVersion":"cellos.io/v1","kind":"ExecutionCell","spec":{"id":"t","authority":{},"lifetime":{"ttlSeconds":60}}})"));

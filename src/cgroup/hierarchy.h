@@ -20,8 +20,7 @@ class Hierarchy {
  public:
   virtual ~Hierarchy() = default;
   virtual int guard_directory() const { return -1; }
-  virtual base::Result<> Enter() { return {}; }
-  virtual base::Result<> Leave() { return {}; }
+  virtual base::Result<std::vector<base::UniqueFd>> OpenTasks() const { return std::vector<base::UniqueFd>(); }
   virtual base::Result<> AddWorkload(pid_t pid) = 0;
   virtual base::Result<std::map<std::string, std::string>> ReadLimits() const = 0;
   virtual std::string probe_path() const = 0;

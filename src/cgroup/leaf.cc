@@ -50,9 +50,10 @@ bool Leaf::exists() const { return state_ && state_->hierarchy; }
 
 int Leaf::guard_directory() const { return exists() ? state_->hierarchy->guard_directory() : -1; }
 
-base::Result<> Leaf::Enter() { return exists() ? state_->hierarchy->Enter() : base::Result<>(); }
-
-base::Result<> Leaf::Leave() { return exists() ? state_->hierarchy->Leave() : base::Result<>(); }
+base::Result<std::vector<base::UniqueFd>> Leaf::OpenTasks() const {
+  if (!exists()) return std::vector<base::UniqueFd>();
+  return state_->hierarchy->OpenTasks();
+}
 
 base::Result<> Leaf::AddWorkload(pid_t pid) { return exists() ? state_->hierarchy->AddWorkload(pid) : base::Result<>(); }
 

@@ -22,7 +22,7 @@ namespace cgroup {
 class Leaf {
  public:
   // Makes the directories of `plan.cgroup`. hierarchy kNone gives an empty leaf on which all calls are no-ops. On v2
-  // the limits are written here too; on v1 AddWorkload does that, since the calling thread visits the leaf first.
+  // the limits are written here too; on v1 AddWorkload does that, once the cell has been built in it.
   // Every write is read back and compared; a limit that was planned and can't be written is kUnavailable.
   static base::Result<Leaf> Create(const plan::Plan& plan);
   // Every directory that Create will make, innermost first: for the anchor, before they exist.
@@ -34,10 +34,10 @@ class Leaf {
   bool exists() const;
   int guard_directory() const;                        // v2 `guard` for CLONE_INTO_CGROUP, else -1
 
-  // v1: moves the calling thread into the leaf, so that what it clones is born there; Leave moves it back. (Moving
-  // another process costs the kernel a grace period of about 10 ms; a thread may move itself at once.) v2: nothing.
-  base::Result<> Enter();
-  base::Result<> Leave();
+  // v1: the leaf's `tasks` in each mount, for the cell's first process: what writes "0" to all of them is in the leaf at
+  // once, and whatever it makes is born there. (Moving another process costs the kernel a grace period of about 10 ms.)
+  // v2: none.
+  base::Result<std::vector<base::UniqueFd>> OpenTasks() const;
 
   // v2: moves `pid` into `work`. v1: checks that it was born in the leaf, then writes the limits.
   base::Result<> AddWorkload(pid_t pid);

@@ -61,21 +61,6 @@ TEST_P(LeafFault, AtAnyCallOfCreateLeavesNothing) {
   }
 }
 
-TEST_P(LeafFault, AtAnyCallOfAVisitBringsTheSupervisorBack) {
-  const plan::Plan plan = PlanOfTest();
-  if (plan.cgroup.hierarchy != base::CgroupHierarchy::kV1) GTEST_SKIP() << "only v1 has visits";
-  for (std::uint64_t at = 1; at <= 12; ++at) {
-    auto leaf = Leaf::Create(plan);
-    ASSERT_TRUE(leaf) << leaf.error().message;
-    sys::fault::Arm(at, GetParam());
-    const auto entered = leaf->Enter();
-    sys::fault::Disarm();
-    EXPECT_TRUE(!entered || leaf->Leave());
-    const auto removed = leaf->Remove(std::chrono::seconds(1));
-    EXPECT_TRUE(removed) << removed.error().message << " after a fault at call " << at;
-  }
-}
-
 INSTANTIATE_TEST_SUITE_P(Errors, LeafFault, testing::Values(ENOSPC, EMFILE, ENOMEM, EPERM));
 
 }  // namespace

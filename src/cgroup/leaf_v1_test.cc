@@ -43,19 +43,28 @@ class LeafV1 : public testing::Test {
   // A child born in the leaf that runs `body` after `go` is closed; its pid.
   template <class F>
   static pid_t Bear(Leaf& leaf, int& go, F body) {
-    int ends[2];
+    int ends[2], moved[2];
     EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
-    EXPECT_TRUE(leaf.Enter());
+    EXPECT_EQ(pipe2(moved, O_CLOEXEC), 0);
+    auto tasks = leaf.OpenTasks();
+    EXPECT_TRUE(tasks) << tasks.error().message;
     const pid_t pid = fork();
     if (pid == 0) {
+      for (const base::UniqueFd& each : *tasks) {
+        if (write(each.get(), "0", 1) != 1) _exit(99);
+      }
+      if (write(moved[1], "m", 1) != 1) _exit(99);
       close(ends[1]);
       char byte;
       while (read(ends[0], &byte, 1) < 0) {
       }
       _exit(body());
     }
-    EXPECT_TRUE(leaf.Leave());
     close(ends[0]);
+    close(moved[1]);
+    char byte;
+    EXPECT_EQ(read(moved[0], &byte, 1), 1) << "the child could not move into the leaf";
+    close(moved[0]);
     go = ends[1];
     return pid;
   }
@@ -92,7 +101,7 @@ TEST_F(LeafV1, EveryPlannedLimitIsReadBackFromTheKernel) {
   EXPECT_TRUE(leaf->Remove(std::chrono::seconds(2)));
 }
 
-TEST_F(LeafV1, ProcessesArePlacedAtBirthAndTheSupervisorIsBackAfterwards) {
+TEST_F(LeafV1, WhoMovesItselfIsInTheLeafAndTheSupervisorIsNot) {
   const std::string before = sys::ReadFile(AT_FDCWD, "/proc/thread-self/cgroup", 65536).value();
   auto leaf = Leaf::Create(PlanWith({{"pids", "pids.max", "5"}}));
   ASSERT_TRUE(leaf) << leaf.error().message;
@@ -275,7 +284,8 @@ TEST(Leaf, WithoutAHierarchyEveryCallIsANoOp) {
   ASSERT_TRUE(leaf);
   EXPECT_FALSE(leaf->exists());
   EXPECT_EQ(leaf->guard_directory(), -1);
-  EXPECT_TRUE(leaf->Enter() && leaf->Leave() && leaf->AddWorkload(getpid()) && leaf->KillAll());
+  EXPECT_TRUE(leaf->OpenTasks()->empty());
+  EXPECT_TRUE(leaf->AddWorkload(getpid()) && leaf->KillAll());
   EXPECT_TRUE(leaf->ReadLimits()->empty());
   EXPECT_FALSE(leaf->OomKilled().value());
   EXPECT_TRUE(leaf->Remove(std::chrono::milliseconds(1)));

@@ -44,7 +44,6 @@ class V1 final : public Hierarchy {
       : rows_(std::move(rows)), writes_(std::move(writes)) {}
 
   ~V1() override {
-    if (inside_) (void)Leave();
     (void)RemoveDirectories(paths(), std::chrono::milliseconds(0));
   }
 
@@ -57,36 +56,17 @@ class V1 final : public Hierarchy {
     return WatchMemory();
   }
 
-  base::Result<> Enter() override {
-    inside_ = true;
+  base::Result<std::vector<base::UniqueFd>> OpenTasks() const override {
+    std::vector<base::UniqueFd> tasks;
     for (const Mounted& row : rows_) {
-      auto moved = sys::WriteControl(row.directory.get(), "tasks", "0");
-      if (moved) continue;
-      (void)Leave();
-      return moved;
+      tasks.push_back(TRY(sys::OpenAt(row.directory.get(), "tasks", O_WRONLY | O_NOCTTY)));
     }
-    return {};
-  }
-
-  base::Result<> Leave() override {
-    // Whoever stays inside is charged to the cell and keeps the leaf from being removed: one failure is not the last word.
-    constexpr int kAttempts = 3;
-    base::Result<> first;
-    for (const Mounted& row : rows_) {
-      base::Result<> moved;
-      for (int i = 0; i < kAttempts; ++i) {
-        moved = sys::WriteControl(AT_FDCWD, row.parent + "/tasks", "0");
-        if (moved) break;
-      }
-      if (!moved && first) first = std::move(moved);
-    }
-    inside_ = !first;
-    return first;
+    return tasks;
   }
 
   base::Result<> AddWorkload(pid_t pid) override {
     TRY(CheckMember(pid));
-    // Only now, so that the supervisor's visit can't run into the cell's limits.
+    // Only now, so that building the cell can't run into its limits.
     for (const plan::CgroupWrite& write : writes_) {
       const Mounted* row = RowOf(write.controller);
       if (row == nullptr) {
@@ -137,7 +117,6 @@ class V1 final : public Hierarchy {
   }
 
   base::Result<> Remove(std::chrono::milliseconds deadline) override {
-    if (inside_) TRY(Leave());
     TRY(RemoveDirectories(paths(), deadline));
     made_ = 0;
     return {};
@@ -187,7 +166,6 @@ class V1 final : public Hierarchy {
   std::vector<Mounted> rows_;
   std::vector<plan::CgroupWrite> writes_;
   std::size_t made_ = 0;
-  bool inside_ = false;
   base::UniqueFd oom_event_;
 };
 

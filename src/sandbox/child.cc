@@ -141,6 +141,16 @@ void DropPrivileges(const ChildContext& context) {
 
 namespace {
 
+// Before anything else is made: what exists of the cell is in its leaf.
+void EnterLeaf(const ChildContext& context) {
+  if (context.cgroup_tasks.empty()) return;
+  for (const int tasks : context.cgroup_tasks) {
+    Must(context, sys::Raw("write", SYS_write, tasks, "0", 1), "the leaf's tasks");
+    sys::Raw("close", SYS_close, tasks);
+  }
+  Must(context, sys::Raw("unshare", SYS_unshare, CLONE_NEWCGROUP), "cgroup namespace");
+}
+
 [[noreturn]] void BecomeInit(const ChildContext& context, std::span<const Slot> slots, const char* life) {
   Enter(context, StartPhase::kInit);
   const char* const arguments[] = {"cellos-init", life, nullptr};
@@ -196,6 +206,7 @@ std::span<const Slot> WithAgent(std::span<const Slot> slots, std::size_t count, 
 void RunChild(const ChildContext& context) {
   using namespace internal;
   LeaveCaller(context);
+  EnterLeaf(context);
   BecomeCellUser(context);
   int secrets = -1;
   const int root = BuildRoot(context, &secrets);

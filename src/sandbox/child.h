@@ -29,6 +29,7 @@ struct ChildContext {
   // The witness; all -1 without one.
   int agent_image = -1, agent_config = -1, agent_page = -1, agent_channel = -1;
   int in = -1, out = -1, err = -1;  // the workload's streams; -1 with a terminal
+  std::span<const int> cgroup_tasks;  // LaunchOptions::cgroup_tasks
   // One per HostFacts::grants: the mount that the parent cloned and id-mapped, or -1: the child opens the path itself.
   std::span<const int> grant_trees;
   bool by_root = false;           // the parent may drop groups and map a foreign id

@@ -75,7 +75,7 @@ struct Prepared {
   base::UniqueFd report, control, barrier, record, null, agent_config, agent_page;
   std::vector<base::UniqueFd> grants;
   int image = -1, agent_image = -1;
-  std::vector<int> grant_numbers, keep;
+  std::vector<int> grant_numbers, task_numbers, keep;
 
   void Keep(int fd) {
     if (fd >= 0) keep.push_back(fd);
@@ -121,6 +121,10 @@ base::Result<Prepared> Prepare(LaunchOptions& options, Channels& channels) {
                        options.streams.out.get(), options.streams.err.get()}) {
     prepared.Keep(fd);
   }
+  for (const base::UniqueFd& tasks : options.cgroup_tasks) {
+    prepared.task_numbers.push_back(tasks.get());
+    prepared.Keep(tasks.get());
+  }
   std::ranges::sort(prepared.keep);
   return prepared;
 }
@@ -145,6 +149,7 @@ ChildContext MakeContext(const LaunchOptions& options, const Prepared& prepared,
   context.out = options.streams.out.get();
   context.err = options.streams.err.get();
   context.grant_trees = prepared.grant_numbers;
+  context.cgroup_tasks = prepared.task_numbers;
   context.by_root = geteuid() == 0;
   context.hidden = !context.by_root && prctl(PR_GET_DUMPABLE) != 1;
   return context;
@@ -350,7 +355,9 @@ base::Result<Cell> Cell::Launch(LaunchOptions options) {
     const ChildContext context = MakeContext(options, *prepared, phase);
     hidden = context.hidden;
     const SignalsBlocked blocked;
-    auto child = sys::Clone3(kNamespaces, options.cgroup_guard);
+    // The root of the cgroup namespace is where its maker is: who moves itself makes it afterwards.
+    const std::uint64_t later = context.cgroup_tasks.empty() ? 0 : CLONE_NEWCGROUP;
+    auto child = sys::Clone3(kNamespaces & ~later, options.cgroup_guard);
     if (!child) return std::unexpected(AtPhase(std::move(child).error(), StartPhase::kNamespaces));
     if (child->pid == 0) RunChild(context);
     state->outer_pid = child->pid;
@@ -358,6 +365,7 @@ base::Result<Cell> Cell::Launch(LaunchOptions options) {
   }
   { const Prepared gone = std::move(*prepared); }
   options.streams = {};
+  options.cgroup_tasks.clear();
 
   auto go = LetChildGo(state->channels, state->outer_pid, options, hidden);
   if (!go) return std::unexpected(AtPhase(std::move(go).error(), StartPhase::kIds));

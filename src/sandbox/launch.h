@@ -31,6 +31,7 @@ struct LaunchOptions {
   Streams streams;
   std::uint32_t host_uid = 0, host_gid = 0;    // ids mapped to kCellUid / kCellGid
   int cgroup_guard = -1;                       // v2: open directory of the leaf's `guard`, else -1. Not owned
+  std::vector<base::UniqueFd> cgroup_tasks;    // v1: cgroup::Leaf::OpenTasks; the cell's first process moves itself
   int gate_channel = -1;                       // with plan->network: seqpacket whose other end is the gate's
                                                // kGateCellFd. Not owned; close it after Launch
   int agent_channel = -1;                      // with plan->telemetry: connected stream whose other end is the receiver's.

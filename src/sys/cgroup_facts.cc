@@ -143,7 +143,7 @@ base::CgroupFacts JudgeV1(const std::map<std::string, std::string>& own) {
     const auto found = own.find(controller.name);
     if (found == own.end()) continue;
     const std::string& directory = found->second;
-    // The calling thread has to come back from the leaf, hence `tasks`.
+    // The cell's first process writes itself into the leaf's `tasks`: whether that is given to us is seen by our own.
     if (!Writable(directory) || !Writable(directory + "/tasks") || !Exists(directory + "/" + controller.file)) continue;
     facts.parents[controller.name] = directory;
     facts.controllers.emplace_back(controller.name);

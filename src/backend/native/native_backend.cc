@@ -79,17 +79,9 @@ class NativeBackend final : public Backend {
     auto leaf = cgroup::Leaf::Create(plan);
     if (!leaf) return std::unexpected(AtStep(std::move(leaf).error(), "cgroup"));
 
-    auto entered = leaf->Enter();
-    if (!entered) return std::unexpected(AtStep(std::move(entered).error(), "cgroup"));
-    bool visiting = true;
-    const auto leave = [&]() -> base::Result<> {
-      if (!std::exchange(visiting, false)) return {};
-      auto left = leaf->Leave();
-      return left ? std::move(left) : std::unexpected(AtStep(std::move(left).error(), "cgroup"));
-    };
-    // What is born is in the leaf by itself.
+    auto tasks = leaf->OpenTasks();
+    if (!tasks) return std::unexpected(AtStep(std::move(tasks).error(), "cgroup"));
     const auto meanwhile = [&](pid_t outer) -> base::Result<> {
-      TRY(leave());
       anchor.outer_pid = outer;
       TRY(options.on_anchor(anchor));
       return options.meanwhile ? options.meanwhile() : base::Result<>();
@@ -99,14 +91,13 @@ class NativeBackend final : public Backend {
                                        .host_uid = options.host_uid,
                                        .host_gid = options.host_gid,
                                        .cgroup_guard = leaf->guard_directory(),
+                                       .cgroup_tasks = std::move(*tasks),
                                        .gate_channel = options.gate_channel,
                                        .agent_channel = options.agent_channel,
                                        .ttl_deadline = options.ttl_deadline,
                                        .phase_deadline = options.phase_deadline,
                                        .meanwhile = meanwhile});
-    auto left = leave();
     if (!cell) return std::unexpected(std::move(cell).error());
-    TRY(std::move(left));
 
     auto controls = Enforce(*leaf, *cell, plan);
     if (!controls) return std::unexpected(AtStep(std::move(controls).error(), "controls"));
