@@ -22,15 +22,17 @@ namespace {
 struct Known {
   std::string_view name;
   std::uint16_t attributes[6];  // 0 ends
+  std::uint16_t mode = 0;       // the kernel always tells it; decides when it is not 0
 };
 constexpr Known kKnown[] = {
     {"meta", {NFTA_META_DREG, NFTA_META_KEY, NFTA_META_SREG}},
     {"payload", {NFTA_PAYLOAD_DREG, NFTA_PAYLOAD_BASE, NFTA_PAYLOAD_OFFSET, NFTA_PAYLOAD_LEN}},
-    {"exthdr", {NFTA_EXTHDR_DREG, NFTA_EXTHDR_TYPE, NFTA_EXTHDR_OFFSET, NFTA_EXTHDR_LEN, NFTA_EXTHDR_FLAGS}},
+    {"exthdr", {NFTA_EXTHDR_DREG, NFTA_EXTHDR_TYPE, NFTA_EXTHDR_OFFSET, NFTA_EXTHDR_LEN, NFTA_EXTHDR_FLAGS}, NFTA_EXTHDR_OP},
     {"cmp", {NFTA_CMP_SREG, NFTA_CMP_OP, NFTA_CMP_DATA}},
-    {"bitwise", {NFTA_BITWISE_SREG, NFTA_BITWISE_DREG, NFTA_BITWISE_LEN, NFTA_BITWISE_MASK, NFTA_BITWISE_XOR}},
+    {"bitwise", {NFTA_BITWISE_SREG, NFTA_BITWISE_DREG, NFTA_BITWISE_LEN, NFTA_BITWISE_MASK, NFTA_BITWISE_XOR},
+     NFTA_BITWISE_OP},
     {"ct", {NFTA_CT_DREG, NFTA_CT_KEY, NFTA_CT_DIRECTION, NFTA_CT_SREG}},
-    {"lookup", {NFTA_LOOKUP_SET, NFTA_LOOKUP_SREG, NFTA_LOOKUP_DREG}},
+    {"lookup", {NFTA_LOOKUP_SET, NFTA_LOOKUP_SREG, NFTA_LOOKUP_DREG}, NFTA_LOOKUP_FLAGS},
     {"immediate", {NFTA_IMMEDIATE_DREG, NFTA_IMMEDIATE_DATA}},
     {"nat", {NFTA_NAT_TYPE, NFTA_NAT_FAMILY, NFTA_NAT_REG_ADDR_MIN, NFTA_NAT_REG_PROTO_MIN}},
     {"reject", {NFTA_REJECT_TYPE, NFTA_REJECT_ICMP_CODE}},
@@ -116,6 +118,8 @@ void AppendCanonical(std::string* text, std::string_view list) {
       text->append(" ").append(std::to_string(type)).append("=");
       IsData(expression.name, type) ? AppendData(text, *value) : AppendHex(text, *value);
     }
+    if (known->mode == 0) return;
+    if (const std::uint64_t mode = Number(expression.data, known->mode)) text->append(" mode ").append(std::to_string(mode));
   });
 }
 

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "net/namespace_fixture.h"
 #include "net/netlink.h"
@@ -93,6 +94,27 @@ TEST(Table, ReadBackShowsEveryChangeOfARule) {
     EXPECT_THAT(text, ::testing::StartsWith("table ")) << change;
     EXPECT_NE(text, planned) << change;
   }
+}
+
+TEST(Table, RulesThatDecideOtherwiseHaveOtherTexts) {
+  const plan::NetworkPlan network = Everything(false);
+  std::set<std::string> texts;
+  const std::vector<std::string> rules = {"tcp dport @tcp_ports accept", "tcp dport != @tcp_ports accept",
+                                          "tcp dport @gate_tcp accept",  "tcp dport 80 accept",
+                                          "tcp dport != 80 accept",      "udp dport 80 accept",
+                                          "tcp sport 80 accept",         "tcp dport 80 drop",
+                                          "meta mark & 3 == 1 accept",   "meta mark & 2 == 1 accept",
+                                          "ct mark set meta mark << 1",  "ct mark set meta mark >> 1"};
+  for (const std::string& rule : rules) {
+    texts.insert(InCellNetwork(network, [&] {
+      const std::string out = testing::OutputOf("nft 'add rule inet cellos_job output " + rule + "'");
+      if (!out.empty()) return out;
+      const auto reading = ReadTable(testing::NetfilterSocket(), network.table);
+      return reading ? reading->canonical : reading.error().message;
+    }));
+  }
+  for (const std::string& text : texts) EXPECT_THAT(text, ::testing::StartsWith("table "));
+  EXPECT_EQ(texts.size(), rules.size());
 }
 
 TEST(Table, RowsAreCountedByTheirPlaceInTheChain) {
