@@ -34,7 +34,7 @@ class Leaf {
   bool exists() const;
   int guard_directory() const;                        // v2 `guard` for CLONE_INTO_CGROUP, else -1
 
-  // v1: the leaf's `tasks` in each mount, for the cell's first process: what writes "0" to all of them is in the leaf at
+  // v1: the leaf's `tasks` in each mount, for the cell's first process: who writes "0" to all of them is in the leaf at
   // once, and whatever it makes is born there. (Moving another process costs the kernel a grace period of about 10 ms.)
   // v2: none.
   base::Result<std::vector<base::UniqueFd>> OpenTasks() const;
