@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts, programs and threads: the rules of lives, on a made-up kernel.
+#include <signal.h>
+
+#include <algorithm>
+
 #include "census_fixture.h"
 
 namespace guest {
@@ -192,6 +196,44 @@ TEST_F(CensusTest, AThreadCallsForItsProcess) {
   EXPECT_EQ(census_->Identify(thread, now_).pid, pid);
   ExitGroup(thread, 1);
   EXPECT_EQ(Told(), (Lines{"+ 5 sh", "- 5 sh", "= 5 sh 1"}));
+}
+
+// A caller tells that the cursor has come to its number, not that nobody was before it.
+TEST_F(CensusTest, ACallerHidesNobodyWhoWasStartedBeforeIt) {
+  Start();
+  Told();
+  const std::uint32_t unseen = kernel_.Fork();
+  kernel_.Die(unseen, SIGKILL);
+  kernel_.Reap(unseen);
+  const std::uint32_t caller = Life("true", 0);
+  Tick();
+  Tick();
+  const Lines told = Told();
+  EXPECT_EQ(std::ranges::count(told, "+ " + std::to_string(unseen) + " "), 1);
+  EXPECT_EQ(std::ranges::count(told, "- " + std::to_string(unseen) + " "), 1);
+  EXPECT_EQ(std::ranges::count(told, "+ " + std::to_string(caller) + " true"), 1);
+}
+
+// Once numbers come round, the caller whose number is next may be an old one, which the cursor has yet to reach.
+TEST_F(CensusTest, AnOldCallerInFrontOfTheCursorIsNotTheCursor) {
+  kernel_.cursor = 400;
+  Start();
+  const std::uint32_t old = kernel_.Fork();
+  ExitGroup(old, 0);
+  kernel_.cursor = kernel_.pid_max - 2;
+  Life("true", 0);
+  Life("true", 0);
+  Tick();
+  kernel_.cursor = old - 1;
+  Tick();
+  Tick();
+  Told();
+  kernel_.forks += 1000;  // elsewhere on the machine
+  census_->OnExec(old, now_);
+  kernel_.Exec(old, "again");
+  Tick();
+  Tick();
+  EXPECT_EQ(Told(), Lines{"+ " + std::to_string(old) + " again"});
 }
 
 }  // namespace
