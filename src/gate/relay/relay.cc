@@ -35,7 +35,12 @@ bool IsOfTheCell(const Grants& grants, const base::IpAddress& address) {
 }  // namespace
 
 Relay::Relay(const RelayParts& parts, const RelayListeners& listeners, const RelayBounds& bounds)
-    : parts_(parts), listeners_(listeners), bounds_(bounds), pipes_(bounds.pipes), scratch_(kScratchBytes) {}
+    : parts_(parts),
+      listeners_(listeners),
+      bounds_(bounds),
+      pipes_(bounds.pipes),
+      room_(std::make_unique_for_overwrite<std::uint8_t[]>(kScratchBytes)),
+      scratch_(room_.get(), kScratchBytes) {}
 
 base::Result<std::unique_ptr<Relay>> Relay::Create(const RelayParts& parts, const RelayListeners& listeners,
                                                    const RelayBounds& bounds) {

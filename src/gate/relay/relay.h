@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/result.h"
@@ -78,7 +79,9 @@ class Relay final : private Loop::Watcher {
   const RelayListeners listeners_;
   const RelayBounds bounds_;
   Pipes pipes_;
-  std::vector<std::uint8_t> scratch_;
+  // Not cleared: a gate that moves nothing has no page of it.
+  const std::unique_ptr<std::uint8_t[]> room_;
+  const std::span<std::uint8_t> scratch_;
   std::vector<std::unique_ptr<Flow>> flows_;  // every one there ever was: they are used again
   std::vector<Flow*> free_, live_, again_, running_;
   std::vector<std::pair<Flow*, std::uint64_t>> silent_;  // awaiting first bytes, oldest at silent_begin_; some are past

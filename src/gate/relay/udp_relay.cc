@@ -33,7 +33,11 @@ std::size_t HashOf(const base::IpEndpoint& endpoint) {
 std::size_t UdpRelay::Hash::operator()(const Key& key) const { return HashOf(key.client) * 131 + HashOf(key.to); }
 
 UdpRelay::UdpRelay(const UdpRelayParts& parts, std::vector<Port> ports, std::size_t bound)
-    : parts_(parts), ports_(std::move(ports)), bound_(bound), scratch_(kMaxDatagram) {}
+    : parts_(parts),
+      ports_(std::move(ports)),
+      bound_(bound),
+      room_(std::make_unique_for_overwrite<std::uint8_t[]>(kMaxDatagram)),
+      scratch_(room_.get(), kMaxDatagram) {}
 
 base::Result<std::unique_ptr<UdpRelay>> UdpRelay::Create(const UdpRelayParts& parts, std::vector<Port> ports,
                                                          std::size_t bound) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -65,7 +66,9 @@ class UdpRelay final : private Loop::Watcher {
   UdpRelayParts parts_;
   const std::vector<Port> ports_;
   const std::size_t bound_;
-  std::vector<std::uint8_t> scratch_;
+  // Not cleared: a gate that moves nothing has no page of it.
+  const std::unique_ptr<std::uint8_t[]> room_;
+  const std::span<std::uint8_t> scratch_;
   std::unordered_map<Key, std::unique_ptr<UdpAssociation>, Hash> associations_;
   Loop::TimerId tick_ = 0;
   bool revoked_ = false;
