@@ -137,10 +137,16 @@ class Credits final : public CreditSink {
     base::IpAddress address;
     bool operator>(const End& other) const { return until > other.until; }
   };
+  // Of one address. `tags` tells nearly all other names apart by a look at one line of memory.
+  struct Held {
+    std::vector<Credit> credits;
+    std::vector<std::uint32_t> tags;  // of the names, in the same order
+    std::size_t Find(std::string_view name, std::uint32_t tag) const;  // tags.size(): not there
+  };
   void DropFirstEnding();
   void Forget(const base::IpAddress& address, base::BootTime until);
   std::size_t bound_, size_ = 0;
-  std::unordered_map<base::IpAddress, std::vector<Credit>, Hash> by_address_;
+  std::unordered_map<base::IpAddress, Held, Hash> by_address_;
   std::vector<End> ends_;  // a heap, the earliest first
 };
 

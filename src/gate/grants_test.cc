@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <set>
 
 #include "gate/grants_fixture.h"
 #include "spec/host.h"
@@ -150,6 +151,14 @@ TEST_F(JudgeFlowTest, ANameRuleLetsInOnlyWhatWasAnsweredForItsOwnName) {
   EXPECT_EQ(Judge("93.184.216.35", 443).rule.kind, RuleKind::kDefault);
 }
 
+TEST_F(JudgeFlowTest, TheNewestAnswerIsTheOneThatIsNamedWhereverItStands) {
+  config.Allow("a.example", 443, FlowProtocol::kHttps).Allow("b.example", 443, FlowProtocol::kHttps);
+  Answer("a.example", "93.184.216.34", 60, 17);
+  Answer("b.example", "93.184.216.34", 60, 18);
+  Answer("a.example", "93.184.216.34", 61, 19);
+  EXPECT_EQ(Judge("93.184.216.34", 443).query, 19u);
+}
+
 TEST_F(JudgeFlowTest, AnyPortOfAGrantedHostAndAnyHostOfAGrantedPortAreRefused) {  // PK-05, TL-07, TL-19
   config.Allow("a.example", 443, FlowProtocol::kHttps).Allow("b.example", 22, FlowProtocol::kTcp);
   Answer("a.example", "93.184.216.34");
@@ -248,6 +257,22 @@ TEST(Credits, AShorterAnswerDoesNotEndALongerOne) {
   EXPECT_EQ(credits.Of(Ip("192.0.2.1"))[0].query, 1u);
 }
 
+TEST(Credits, AnAddressOfTooManyNamesGivesUpTheOneThatEndsFirst) {
+  Credits credits(1000);
+  const auto name = [](std::size_t i) { return "n" + std::to_string(i) + ".example"; };
+  for (std::size_t i = 0; i <= Credits::kNamesPerAddress; ++i) {
+    credits.Remember(Ip("192.0.2.1"), {name(i), i, std::chrono::seconds(i == 7 ? 10 : 100 + i)});
+  }
+  std::set<std::string> kept;
+  for (const Credit& credit : credits.Of(Ip("192.0.2.1"))) kept.insert(credit.name);
+  EXPECT_EQ(kept.size(), Credits::kNamesPerAddress);
+  EXPECT_EQ(credits.size(), Credits::kNamesPerAddress);
+  EXPECT_FALSE(kept.contains(name(7)));
+  EXPECT_TRUE(kept.contains(name(Credits::kNamesPerAddress)));
+  credits.Remember(Ip("192.0.2.1"), {name(Credits::kNamesPerAddress), 99, std::chrono::seconds(500)});
+  EXPECT_EQ(credits.size(), Credits::kNamesPerAddress) << "known by the tag that it took over";
+}
+
 TEST(Credits, EndedOnesAreKeptForAWhileToSayExpired) {
   Credits credits(3);
   credits.Remember(Ip("192.0.2.1"), {"n.example", 1, std::chrono::seconds(100)});
@@ -270,6 +295,9 @@ TEST(Credits, StayWithinTheirBoundsWhateverIsAnswered) {
     const auto list = credits.Of(Ip("192.0.2." + std::to_string(i)));
     EXPECT_LE(list.size(), Credits::kNamesPerAddress);
     counted += list.size();
+    std::set<std::string> names;
+    for (const Credit& credit : list) names.insert(credit.name);
+    EXPECT_EQ(names.size(), list.size()) << "a name has one credit of an address";
   }
   EXPECT_EQ(counted, credits.size());
 }

@@ -4,6 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <random>
+#include <string>
+
 namespace gate::dns {
 namespace {
 
@@ -16,6 +20,27 @@ TEST(Budget, NamesBeyondTheBudgetAreRefusedAndKnownOnesStillGo) {
   EXPECT_EQ(passed, 300);
   EXPECT_TRUE(budget.Spend("n0.w.example", 10s));
   EXPECT_FALSE(budget.Spend("fresh.w.example", 10s));
+}
+
+// Against the plainest account: a list of names with the moment each was asked last.
+TEST(Budget, DecidesAsAPlainListOfNamesWould) {
+  std::mt19937 random(11);
+  for (int round = 0; round < 20; ++round) {
+    const std::uint32_t most = 1 + random() % 200, bytes = 100 + random() % 2000;
+    Budget budget(most, bytes);
+    std::map<std::string, base::BootTime> known;
+    base::BootTime now = 1s;
+    for (int asked = 0; asked < 3000; ++asked) {
+      now += std::chrono::milliseconds(random() % 400);
+      const std::string name = "n" + std::to_string(random() % 300) + ".w.example";
+      std::erase_if(known, [&](const auto& row) { return row.second + 60s <= now; });
+      std::size_t in_use = 0;
+      for (const auto& [other, last] : known) in_use += other.size() - 2;
+      const bool may = known.contains(name) || (known.size() < most && in_use + name.size() - 2 <= bytes);
+      if (may) known[name] = now;
+      ASSERT_EQ(budget.Spend(name, now), may) << "round " << round << ", query " << asked;
+    }
+  }
 }
 
 TEST(Budget, TheMinuteSlides) {
