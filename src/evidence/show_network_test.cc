@@ -39,7 +39,7 @@ TEST_F(Shown, DecisionsAreGatheredByTargetWithTheirBytesAndRefusalsComeFirst) {
   EXPECT_EQ(network_.ToText(),
             "network:\n"
             "  denied         1 × 2001:db8::1:9/udp: nft_log_drop\n"
-            "  denied         1 × host b\"\\u000a: no_rule, default\n"
+            "  denied         1 × host b\"\\n: no_rule, default\n"
             "  allowed        2 × 203.0.113.5:443/tcp (a.example): gate_grant_match, r0; 14 bytes out, 10 in\n");
 }
 
