@@ -97,14 +97,7 @@ Process* Census::Caller(uint32_t number, uint64_t now) {
   Process* known = table_.Find(number);
   if (known != nullptr && known->phase == Process::Phase::kAlive && pid_max_ >= kSlowlyReused) return known;
   calling_ = number;
-  if (number == cursor_ + 1 && !wrapped_ && pid_max_ >= kSlowlyReused) {
-    // As far as anybody knows it is the cursor itself: what was handed out since is passed next time.
-    Pass(number, now);
-    cursor_ = number;
-    active_ns_ = now;
-  } else {
-    Advance(now);
-  }
+  Advance(now);
   Process* process = Resolve(number, now);
   calling_ = 0;
   return process;
