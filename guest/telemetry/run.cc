@@ -80,7 +80,7 @@ void Loop::Turn() {
   }
   if (now_ >= next_tick_) OnTick(now_);
   if (outbox.Waiting() >= kFlushAt) Flush();
-  if (hot_ && blocked_) Cool();
+  if (hot_ && (blocked_ || census.threads())) Cool();
 }
 
 void Loop::Poll() {
@@ -112,10 +112,10 @@ void Loop::Poll() {
 
 // A poll of all descriptors costs as much as the answer to a call. While calls come one after the other, the next is
 // awaited in the receive, which the alarm breaks off in time for the tick; what else there is to look at can wait for
-// it or, with the watched path and with pidfds, keeps the agent from this. Before Linux 6.11 the receive does not say
+// it or, with the watched path, pidfds or threads, keeps the agent from this. Before Linux 6.11 the receive does not say
 // that the workload is gone; the poll after the alarm does.
 void Loop::Heat() {
-  if (agent_.inotify >= 0 || agent_.config.full || blocked_) return;
+  if (agent_.inotify >= 0 || agent_.config.full || blocked_ || census.threads()) return;
   hot_ = StartAlarm(kBusyTickNs / 1000);
 }
 
