@@ -131,7 +131,6 @@ TEST_F(AgentTest, AnIdleAgentBeatsAndSendsHeartbeats) {
   EXPECT_GE(outcome.Count(ProbeSource::kAgentHeartbeat, "cellos-telemetry"), 2u);
 }
 
-// After a burst of calls the agent waits for the next one alone; the alarm must bring everything else back.
 TEST_F(AgentTest, AfterABurstItBeatsAndSendsHeartbeatsAsAnIdleOne) {
   WorldOptions options;
   options.sources = SourceBit(ProbeSource::kNetConnectAttempted);
@@ -147,8 +146,7 @@ TEST_F(AgentTest, AfterABurstItBeatsAndSendsHeartbeatsAsAnIdleOne) {
   EXPECT_GE(outcome.Count(ProbeSource::kAgentHeartbeat, "cellos-telemetry"), 2u);
 }
 
-// The alarm may break off the answer to a call while another call is being queued; here it comes all the time.
-TEST_F(AgentTest, CallsOfManyThreadsAreAllAnsweredWhateverTheAlarmBreaksOff) {
+TEST_F(AgentTest, CallsOfManyThreadsAreAllAnsweredWhateverSignalsComeMeanwhile) {
   constexpr int kThreads = 8, kCallsEach = 2 * kMany;
   WorldOptions options;
   options.sources = SourceBit(ProbeSource::kNetConnectAttempted);

@@ -16,7 +16,6 @@
 #include <time.h>
 
 #include "agent.h"
-#include "alarm.h"
 #include "guest/kernel.h"
 #include "proc_files.h"
 
@@ -144,12 +143,13 @@ uint64_t MonotonicNs() {
 }
 
 void Arm(Agent* agent) {
-  long result = PrepareAlarm();
+  const uint64_t all = ~0ull;
+  Sys(SYS_rt_sigprocmask, 0 /* SIG_BLOCK */, &all, nullptr, sizeof all);
   Sys(SYS_prctl, PR_SET_NAME, "cellos-telemetry", 0, 0, 0);
   agent->self = static_cast<uint32_t>(Sys(SYS_getpid));
   if (MapPage(agent) < 0) Exit(wire::kAgentExitFailed);
   const int most_descriptors = RaiseDescriptors();
-  if (result >= 0) result = Prepare(agent, most_descriptors);
+  long result = Prepare(agent, most_descriptors);
   const long received = ReceiveListener(agent);
   if (result >= 0) result = received;
   if (result >= 0) result = WatchPath(agent);  // the leader waits, so this is the cell's own root by now

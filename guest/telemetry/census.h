@@ -27,8 +27,6 @@ class Census {
   // Processes that are there now and are PID 1, `self` or a child of PID 1 are never told.
   void Start(uint32_t sources, bool full, bool tells_status, uint32_t self, Outbox* out, uint64_t now);
   bool tracks() const { return tracks_; }
-  // Whether a thread was to start, ever: numbers may be theirs.
-  bool threads() const { return threads_; }
 
   // Notified calls, by the number of the calling thread, before they are answered.
   void OnExec(uint32_t number, uint64_t now);

@@ -9,7 +9,6 @@
 #include <time.h>
 
 #include "agent.h"
-#include "alarm.h"
 #include "census.h"
 #include "guest/kernel.h"
 #include "notified_call.h"
@@ -26,7 +25,6 @@ constexpr uint64_t kIdleTickNs = wire::kAgentBeatMs * kMs * 9 / 10;
 constexpr uint64_t kWalkNs = 100 * kMs;
 constexpr uint64_t kFlushNs = wire::kAgentFlushMs * kMs * 8 / 10;  // init does not wait longer
 constexpr uint32_t kFlushAt = 256;                                 // events
-constexpr uint32_t kBurst = 4;                                     // calls in a busy tick
 constexpr Comm kOwnName = {16, {'c', 'e', 'l', 'l', 'o', 's', '-', 't', 'e', 'l', 'e', 'm', 'e', 't', 'r', 'y'}};
 
 Census census;
@@ -42,11 +40,7 @@ class Loop {
  private:
   enum Place { kListener, kChannel, kInotify, kProcesses, kPlaces };
 
-  void Poll();
-  void AwaitNotification();
-  void Heat();
-  void Cool();
-  long OnNotification();  // negative: none was taken
+  void OnNotification(uint64_t now);
   void Answer(uint64_t id, bool refuse, bool* delivered);
   bool OnInotify(uint64_t now);  // false: there was nothing to read
   void OnProcesses(uint64_t now);
@@ -58,8 +52,6 @@ class Loop {
   const Agent& agent_;
   uint64_t now_ = 0;  // of this turn
   uint64_t next_tick_ = 0, next_walk_ = 0, next_heartbeat_ = 0;
-  uint32_t calls_ = 0;    // taken since the last tick
-  bool hot_ = false;      // waits in the receive itself, the alarm runs
   bool blocked_ = false;  // the channel takes nothing now
   bool broken_ = false;   // and never will
 };
@@ -73,17 +65,6 @@ void Loop::Start() {
 
 void Loop::Turn() {
   Beat(agent_.page);
-  if (hot_) {
-    AwaitNotification();
-  } else {
-    Poll();
-  }
-  if (now_ >= next_tick_) OnTick(now_);
-  if (outbox.Waiting() >= kFlushAt) Flush();
-  if (hot_ && (blocked_ || census.threads())) Cool();
-}
-
-void Loop::Poll() {
   pollfd watched[kPlaces] = {{agent_.listener, POLLIN, 0},
                              {broken_ ? -1 : wire::kAgentChannelFd, static_cast<short>(blocked_ ? POLLOUT : 0), 0},
                              {agent_.inotify, POLLIN, 0},
@@ -93,68 +74,40 @@ void Loop::Poll() {
   const long ready = Sys(SYS_ppoll, watched, kPlaces, &timeout, nullptr, 0);
   if (ready < 0 && ready != -EINTR) Exit(wire::kAgentExitFailed);
   now_ = MonotonicNs();
-  if (ready <= 0) return;
-  if ((watched[kListener].revents & POLLIN) != 0) {
-    OnNotification();
-    if (calls_ >= kBurst) Heat();
-  } else if (watched[kListener].revents != 0) {
-    Finish();
+  if (ready > 0) {
+    if ((watched[kListener].revents & POLLIN) != 0) {
+      OnNotification(now_);
+    } else if (watched[kListener].revents != 0) {
+      Finish();
+    }
+    if (watched[kInotify].revents != 0) OnInotify(now_);
+    if (watched[kProcesses].revents != 0) OnProcesses(now_);
+    if ((watched[kChannel].revents & (POLLHUP | POLLERR)) != 0) {
+      broken_ = true;
+    } else if (watched[kChannel].revents != 0) {
+      blocked_ = false;
+      Flush();
+    }
   }
-  if (watched[kInotify].revents != 0) OnInotify(now_);
-  if (watched[kProcesses].revents != 0) OnProcesses(now_);
-  if ((watched[kChannel].revents & (POLLHUP | POLLERR)) != 0) {
-    broken_ = true;
-  } else if (watched[kChannel].revents != 0) {
-    blocked_ = false;
-    Flush();
-  }
-}
-
-// A poll of all descriptors costs as much as the answer to a call. While calls come one after the other, the next is
-// awaited in the receive, which the alarm breaks off in time for the tick; what else there is to look at can wait for
-// it or, with the watched path, pidfds or threads, keeps the agent from this. Before Linux 6.11 the receive does not say
-// that the workload is gone; the poll after the alarm does.
-void Loop::Heat() {
-  if (agent_.inotify >= 0 || agent_.config.full || blocked_ || census.threads()) return;
-  hot_ = StartAlarm(kBusyTickNs / 1000);
-}
-
-void Loop::Cool() {
-  hot_ = false;
-  StopAlarm();
-}
-
-void Loop::AwaitNotification() {
-  if (OnNotification() >= 0) return;
-  now_ = MonotonicNs();
-  if (calls_ < kBurst) Cool();
-  next_tick_ = now_;
+  if (now_ >= next_tick_) OnTick(now_);
+  if (outbox.Waiting() >= kFlushAt) Flush();
 }
 
 // One call is taken and answered. What must be read while its process stands still is read before the answer.
-long Loop::OnNotification() {
+void Loop::OnNotification(uint64_t now) {
   seccomp_notif request = {};
-  const long taken = Sys(SYS_ioctl, agent_.listener, SECCOMP_IOCTL_NOTIF_RECV, &request);
-  if (taken < 0) return taken;  // withdrawn meanwhile, or broken off
-  ++calls_;
-  const uint64_t now = now_ = MonotonicNs();
+  if (Sys(SYS_ioctl, agent_.listener, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0) return;  // withdrawn meanwhile
   __atomic_store_n(&agent_.page->taken, agent_.page->taken + 1, __ATOMIC_RELAXED);
   const NotifiedCall call = Classify(request.data);
   ProbeSource source = {};
   Who who;
   switch (call) {
-    case NotifiedCall::kExec:
-      census.OnExec(request.pid, now);
-      break;
-    case NotifiedCall::kExit:
-      census.OnExit(request.pid, request.data.args[0], now);
-      break;
+    case NotifiedCall::kExec: census.OnExec(request.pid, now); break;
+    case NotifiedCall::kExit: census.OnExit(request.pid, request.data.args[0], now); break;
     case NotifiedCall::kClone:
       census.OnClone(request.data.nr == SYS_clone ? request.data.args[0] : 0, now);
       break;
-    case NotifiedCall::kWait:
-      census.OnWait(now);
-      break;
+    case NotifiedCall::kWait: census.OnWait(now); break;
     case NotifiedCall::kConnect:
     case NotifiedCall::kDenied:
       source = call == NotifiedCall::kConnect ? ProbeSource::kNetConnectAttempted : ProbeSource::kCapabilityDenied;
@@ -166,7 +119,6 @@ long Loop::OnNotification() {
   if (call == NotifiedCall::kExit) census.AfterExit(delivered, now);
   if (who.pid != 0) outbox.Put({now, who.pid, source, who.comm});
   if (next_tick_ > now + kBusyTickNs) next_tick_ = now + kBusyTickNs;
-  return 0;
 }
 
 void Loop::Answer(uint64_t id, bool refuse, bool* delivered) {
@@ -177,11 +129,7 @@ void Loop::Answer(uint64_t id, bool refuse, bool* delivered) {
   } else {
     response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
   }
-  long sent = 0;
-  do {
-    sent = Sys(SYS_ioctl, agent_.listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
-  } while (sent == -EINTR);  // by the alarm, while another call of the workload was being queued
-  *delivered = sent >= 0;
+  *delivered = Sys(SYS_ioctl, agent_.listener, SECCOMP_IOCTL_NOTIF_SEND, &response) >= 0;
   __atomic_store_n(&agent_.page->answered, agent_.page->answered + 1, __ATOMIC_RELAXED);
 }
 
@@ -213,7 +161,6 @@ void Loop::OnTick(uint64_t now) {
     next_heartbeat_ = now + agent_.config.heartbeat_ms * kMs;
   }
   next_tick_ = now + (census.Busy(now) ? kBusyTickNs : kIdleTickNs);
-  calls_ = 0;
   Flush();
 }
 
@@ -221,8 +168,8 @@ void Loop::Flush() {
   while (!blocked_ && !broken_) {
     const wire::Bytes bytes = outbox.Pending();
     if (bytes.size == 0) return;
-    const long count =
-        Sys(SYS_sendto, wire::kAgentChannelFd, bytes.data, bytes.size, MSG_DONTWAIT | MSG_NOSIGNAL, nullptr, 0);
+    const long count = Sys(SYS_sendto, wire::kAgentChannelFd, bytes.data, bytes.size, MSG_DONTWAIT | MSG_NOSIGNAL,
+                           nullptr, 0);
     if (count > 0) {
       outbox.Taken(static_cast<size_t>(count));
     } else if (count == -EAGAIN) {

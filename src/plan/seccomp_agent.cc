@@ -5,7 +5,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <time.h>
 
 #include "plan/seccomp_compile.h"
@@ -43,9 +42,6 @@ constexpr ArgumentClause kIoctl[] = {{kReceive, 0}, {kAnswer, 0}, {kAskPidfd, 0}
 
 constexpr ArgumentTest kMonotonic[] = {Equals(0, CLOCK_MONOTONIC)}, kBoottime[] = {Equals(0, CLOCK_BOOTTIME)};
 constexpr ArgumentClause kClock[] = {{kMonotonic, 0}, {kBoottime, 0}};
-// The alarm that breaks off a wait for notifications; of the agent's own timers this one alone.
-constexpr ArgumentTest kRealTimer[] = {Equals(0, ITIMER_REAL)};
-constexpr ArgumentClause kTimer[] = {{kRealTimer, 0}};
 // Signal 0 asks and sends nothing.
 constexpr ArgumentTest kNoSignal[] = {Equals(1, 0)};
 constexpr ArgumentClause kKill[] = {{kNoSignal, 0}};
@@ -65,7 +61,6 @@ FilterPolicy AgentPolicy() {
   when(SYS_sendto, kSendto);
   when(SYS_ioctl, kIoctl);
   when(SYS_clock_gettime, kClock);
-  when(SYS_setitimer, kTimer);
   when(SYS_kill, kKill);
   when(SYS_pidfd_open, kPidfdOpen);
   return policy;

@@ -9,7 +9,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <time.h>
 
 #include <set>
@@ -218,12 +217,9 @@ TEST(AgentFilter, LetsTheWitnessDoItsWorkAndNothingElse) {
   EXPECT_EQ(Ask(filter, SYS_kill, {1, 9}), kDie);
   EXPECT_EQ(Ask(filter, SYS_pidfd_open, {7, 0}), kAllow);
   EXPECT_EQ(Ask(filter, SYS_clock_gettime, {CLOCK_MONOTONIC}), kAllow);
-  EXPECT_EQ(Ask(filter, SYS_setitimer, {ITIMER_REAL}), kAllow);
-  EXPECT_EQ(Ask(filter, SYS_setitimer, {ITIMER_PROF}), kDie);
   for (const int number : {SYS_execve, SYS_clone, SYS_mmap, SYS_mprotect, SYS_socket, SYS_connect, SYS_ptrace,
                            SYS_process_vm_readv, SYS_pidfd_getfd, SYS_pidfd_send_signal, SYS_write, SYS_sendmsg,
-                           SYS_recvmsg, SYS_prctl, SYS_seccomp, SYS_prlimit64, SYS_rt_sigaction,
-                           SYS_rt_sigprocmask}) {
+                           SYS_recvmsg, SYS_prctl, SYS_seccomp, SYS_prlimit64}) {
     EXPECT_EQ(Ask(filter, number), kDie) << number;
   }
 }
