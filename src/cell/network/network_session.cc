@@ -171,7 +171,7 @@ void NetworkSession::Watch(std::vector<pollfd>& polls) {
   first_slot_ = polls.size();
   const bool on = !failure_ && !finished_;
   const auto watch = [&](int fd, short events) { polls.push_back({on ? fd : -1, events, 0}); };
-  if (gathering_ && o_.clock->Boot() >= gather_until_) gathering_ = false;
+  EndGathering();
   watch(gathering_ ? -1 : gate_->records_fd(), POLLIN);
   watch(gate_->pidfd(), POLLIN);
   watch(gate_dials_->fd(), gate_dials_->events());
@@ -194,6 +194,7 @@ void NetworkSession::Act(std::span<const pollfd> polls) {
   if (Ready(polls, first_slot_ + 6) && !upstream_dials_->Serve(&why)) Fail(fmt::format("{}: {}", kUpstreamProgram, why));
   if (telemetry_ && (Ready(polls, first_slot_ + 8) || telemetry_->more())) ReadTelemetry();
   if (telemetry_) telemetry_->Tick();
+  EndGathering();
   if (!gathering_ || Ready(polls, first_slot_ + 1)) ServeHelper(*gate_);
   if (Ready(polls, first_slot_)) {
     gathering_ = !gate_->more();
@@ -206,6 +207,10 @@ void NetworkSession::Act(std::span<const pollfd> polls) {
 
 void NetworkSession::ReadTelemetry() {
   if (auto why = telemetry_->Read()) Fail(fmt::format("{}: {}", kGateProgram, *why));
+}
+
+void NetworkSession::EndGathering() {
+  if (gathering_ && o_.clock->Boot() >= gather_until_) gathering_ = false;
 }
 
 void NetworkSession::ServeHelper(Helper& helper) {

@@ -94,6 +94,7 @@ class NetworkSession final : public Companion {
   base::Result<> StartUpstream(base::UniqueFd gate_end);
   void TakeRecord(wire::GateRecord record);
   void Fail(std::string why);
+  void EndGathering();  // when its time is over
   void ServeHelper(Helper& helper);
   void ReadTelemetry();
   std::optional<std::string> AwaitLastWords();
