@@ -155,7 +155,7 @@ TEST_F(RunTest, EveryEndingHasItsReasonAndExitStatus) {
 
 // On v2 the root is `guard`, beside which the workload's group is.
 TEST_F(RunTest, TheWorkloadSeesNothingAboveItsLeafInAnyCgroupHierarchy) {
-  EXPECT_EQ(RunScript("! grep -v -e ':/$' -e '^0::/\\.\\./work$' /proc/self/cgroup").ExitStatus(), 0);
+  EXPECT_EQ(RunScript("! grep -v -e ':/$' -e '^0::/[.][.]/work$' /proc/self/cgroup").ExitStatus(), 0);
 }
 
 TEST_F(RunTest, ADocumentWithoutARunIsCreatedAndDestroyed) {
