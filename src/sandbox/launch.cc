@@ -276,7 +276,12 @@ class StartWatch {
 
   base::Result<Heard> ReadOne(int channel, Passed& passed) {
     wire::InitReport report;
-    auto received = sys::RecvMsg(channel, {reinterpret_cast<char*>(&report), sizeof report}, MSG_DONTWAIT);
+    const auto receive = [&] {
+      return sys::RecvMsg(channel, {reinterpret_cast<char*>(&report), sizeof report}, MSG_DONTWAIT);
+    };
+    auto received = receive();
+    // An end that left our word unread is told before what was said last, once.
+    if (!received && received.error().os_errno == ECONNRESET) received = receive();
     if (!received && received.error().os_errno == EAGAIN) return Heard{.nothing = true};
     if (!received || received->bytes != sizeof report) return Heard{.closed = true};
     switch (report.kind) {
@@ -330,10 +335,21 @@ base::Result<> AwaitVisible(const Channels& channels, milliseconds limit) {
   return base::Fail(base::ErrorKind::kInternal, "start of the cell: its first process ended in phase ids");
 }
 
+// Whoever has ended before it was let go can't be let go; its reason lies in the channel, which is read next.
+bool HasEnded(int channel) {
+  pollfd wait = {channel, POLLIN, 0};
+  return sys::Poll({&wait, 1}, milliseconds(0)).value_or(0) != 0;
+}
+
 base::Result<> LetChildGo(const Channels& channels, pid_t pid, const LaunchOptions& options, bool hidden) {
   if (hidden) TRY(AwaitVisible(channels, options.phase_deadline));
-  TRY(WriteIdMaps(pid, options.host_uid, options.host_gid, geteuid() != 0));
-  TRY(sys::SendMsg(channels.report.get(), "g"));
+  const auto let_go = [&]() -> base::Result<> {
+    TRY(WriteIdMaps(pid, options.host_uid, options.host_gid, geteuid() != 0));
+    TRY(sys::SendMsg(channels.report.get(), "g"));
+    return {};
+  };
+  auto gone_on = let_go();
+  if (gone_on || !HasEnded(channels.report.get())) return gone_on;
   return {};
 }
 

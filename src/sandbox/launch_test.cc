@@ -111,6 +111,20 @@ TEST(Launch, NothingRunsBeforeTheBarrierOpens) {
   EXPECT_EQ(testing::Inventory(), before);
 }
 
+// The first process may end before its parent's word reaches it, and with that word unread.
+TEST(Launch, AnEndBeforeTheFirstWordStillTellsItsReason) {
+  const std::string before = testing::Inventory();
+  for (int i = 0; i < 50; ++i) {
+    const plan::Plan plan = PlanFor({"true"});
+    LaunchOptions options = testing::OptionsFor(plan, {});
+    options.cgroup_tasks.push_back(*sys::OpenAt(AT_FDCWD, "/dev/full", O_WRONLY));
+    const auto cell = Cell::Launch(std::move(options));
+    ASSERT_FALSE(cell);
+    EXPECT_NE(cell.error().message.find("the leaf's tasks"), std::string::npos) << i << ": " << cell.error().message;
+  }
+  EXPECT_EQ(testing::Inventory(), before);
+}
+
 TEST(Launch, WhatFailsMeanwhileEndsTheStartAndLeavesNothing) {
   const std::string before = testing::Inventory();
   pid_t outer = 0;

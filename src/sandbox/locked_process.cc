@@ -108,6 +108,12 @@ base::Error StartError(const char* name, const wire::InitReport& report) {
                                                  base::Escape(detail)));
 }
 
+// Whoever has ended before it was let go can't be let go; its reason lies in the channel, which AwaitProgram reads.
+bool HasEnded(int channel) {
+  pollfd wait = {channel, POLLIN, 0};
+  return sys::Poll({&wait, 1}, std::chrono::milliseconds(0)).value_or(0) != 0;
+}
+
 // One message of the child: "v" once it shows itself, a report of its failure, nothing once it executed.
 base::Result<std::size_t> Await(int report, const char* name, std::chrono::milliseconds deadline) {
   pollfd wait = {report, POLLIN, 0};
@@ -115,7 +121,12 @@ base::Result<std::size_t> Await(int report, const char* name, std::chrono::milli
     return base::Fail(base::ErrorKind::kDeadline, fmt::format("start of {} did not end within {} ms", name, deadline.count()));
   }
   wire::InitReport message;
-  auto received = sys::RecvMsg(report, {reinterpret_cast<char*>(&message), sizeof message}, MSG_DONTWAIT);
+  const auto receive = [&] {
+    return sys::RecvMsg(report, {reinterpret_cast<char*>(&message), sizeof message}, MSG_DONTWAIT);
+  };
+  auto received = receive();
+  // An end that left our word unread is told before what was said last, once.
+  if (!received && received.error().os_errno == ECONNRESET) received = receive();
   if (!received && received.error().os_errno == ECONNRESET) return 0;
   if (!received) return std::unexpected(std::move(received).error());
   if (received->bytes == sizeof message) return std::unexpected(StartError(name, message));
@@ -159,8 +170,13 @@ base::Result<> LockedProcess::FollowStart(const LockedOptions& options, bool hid
   if (hidden && TRY(Await(report_.get(), name_, options.deadline)) == 0) {
     return base::Fail(base::ErrorKind::kInternal, fmt::format("start of {}: it ended before its program ran", name_));
   }
-  TRY(WriteIdMaps(pid_, options.host_uid, options.host_gid, geteuid() != 0, options.seen_uid));
-  TRY(sys::SendMsg(report_.get(), "g"));
+  const auto let_go = [&]() -> base::Result<> {
+    TRY(WriteIdMaps(pid_, options.host_uid, options.host_gid, geteuid() != 0, options.seen_uid));
+    TRY(sys::SendMsg(report_.get(), "g"));
+    return {};
+  };
+  auto gone_on = let_go();
+  if (gone_on || !HasEnded(report_.get())) return gone_on;
   return {};
 }
 
@@ -211,6 +227,7 @@ base::Result<LockedProcess> StartLocked(const LockedOptions& options) {
     process.pid_ = child.pid;
     process.pidfd_ = std::move(child.pidfd);
   }
+  theirs.Reset();  // so that its end is seen
   process.report_ = std::move(ours);
   process.name_ = options.name;
   TRY(process.FollowStart(options, context.hidden));
