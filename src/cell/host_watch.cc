@@ -2,6 +2,8 @@
 // A tick of a second; the process connector is read soon after it has something, since it is the whole machine's.
 #include "cell/host_watch.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -10,13 +12,23 @@ namespace {
 
 constexpr std::chrono::seconds kTick{1};
 // Every process of the machine that starts, execs or ends is an event, and few of them come alone: what comes in this
-// time is read at once. The socket holds thousands of times as much.
+// time is read at once, where the socket holds thousands of times as much. An ordinary user's holds a few hundred events
+// and is read whenever it has one.
 constexpr std::chrono::milliseconds kGather{4};
+constexpr int kRoomToGather = 1 << 20;  // bytes
+
+bool HasRoom(int socket) {
+  int bytes = 0;
+  socklen_t size = sizeof bytes;
+  return ::getsockopt(socket, SOL_SOCKET, SO_RCVBUF, &bytes, &size) == 0 && bytes >= kRoomToGather;
+}
 
 }  // namespace
 
 HostWatch::HostWatch(Recorder& recorder, const base::Clock& clock, std::function<void()> sample)
-    : recorder_(recorder), clock_(clock), sample_(std::move(sample)), census_(probe::ProcessCensus::Open()) {}
+    : recorder_(recorder), clock_(clock), sample_(std::move(sample)), census_(probe::ProcessCensus::Open()) {
+  may_gather_ = census_ && HasRoom(census_->fd());
+}
 
 void HostWatch::OnOuterProcess(pid_t pid) {
   if (!census_ || std::exchange(watched_, true)) return;
@@ -49,7 +61,7 @@ void HostWatch::ReadCensus() {
   auto more = census_->Read();
   more_ = more.value_or(false);
   if (!more) census_error_ = std::move(more).error();
-  gathering_ = !more_;
+  gathering_ = may_gather_ && !more_;
   gather_until_ = clock_.Boot() + kGather;
 }
 

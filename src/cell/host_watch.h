@@ -47,7 +47,7 @@ class HostWatch final : public Companion {
   base::BootTime next_{0};                   // 0: the first Act sets it
   base::BootTime gather_until_{0};           // until then the connector is not listened to, if gathering_
   std::size_t slot_ = 0;
-  bool watched_ = false, more_ = false, gathering_ = false, ended_ = false;
+  bool watched_ = false, more_ = false, may_gather_ = false, gathering_ = false, ended_ = false;
 };
 
 // Several as one, asked in order; the first failure counts. None is owned, none is null.

@@ -29,7 +29,7 @@ constexpr Known kKnown[] = {
     {"payload", {NFTA_PAYLOAD_DREG, NFTA_PAYLOAD_BASE, NFTA_PAYLOAD_OFFSET, NFTA_PAYLOAD_LEN}},
     {"exthdr", {NFTA_EXTHDR_DREG, NFTA_EXTHDR_TYPE, NFTA_EXTHDR_OFFSET, NFTA_EXTHDR_LEN, NFTA_EXTHDR_FLAGS}, NFTA_EXTHDR_OP},
     {"cmp", {NFTA_CMP_SREG, NFTA_CMP_OP, NFTA_CMP_DATA}},
-    {"bitwise", {NFTA_BITWISE_SREG, NFTA_BITWISE_DREG, NFTA_BITWISE_LEN, NFTA_BITWISE_MASK, NFTA_BITWISE_XOR},
+    {"bitwise", {NFTA_BITWISE_SREG, NFTA_BITWISE_DREG, NFTA_BITWISE_LEN, NFTA_BITWISE_MASK, NFTA_BITWISE_XOR, NFTA_BITWISE_DATA},
      NFTA_BITWISE_OP},
     {"ct", {NFTA_CT_DREG, NFTA_CT_KEY, NFTA_CT_DIRECTION, NFTA_CT_SREG}},
     {"lookup", {NFTA_LOOKUP_SET, NFTA_LOOKUP_SREG, NFTA_LOOKUP_DREG}, NFTA_LOOKUP_FLAGS},
@@ -59,7 +59,8 @@ std::uint64_t Number(std::string_view data, std::uint16_t type) {
 
 bool IsData(std::string_view name, std::uint16_t type) {
   return (name == "cmp" && type == NFTA_CMP_DATA) || (name == "immediate" && type == NFTA_IMMEDIATE_DATA) ||
-         (name == "bitwise" && (type == NFTA_BITWISE_MASK || type == NFTA_BITWISE_XOR));
+         (name == "bitwise" &&
+          (type == NFTA_BITWISE_MASK || type == NFTA_BITWISE_XOR || type == NFTA_BITWISE_DATA));
 }
 
 // A value, or a verdict with the chain it may name.

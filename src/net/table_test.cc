@@ -104,7 +104,8 @@ TEST(Table, RulesThatDecideOtherwiseHaveOtherTexts) {
                                           "tcp dport != 80 accept",      "udp dport 80 accept",
                                           "tcp sport 80 accept",         "tcp dport 80 drop",
                                           "meta mark & 3 == 1 accept",   "meta mark & 2 == 1 accept",
-                                          "ct mark set meta mark << 1",  "ct mark set meta mark >> 1"};
+                                          "ct mark set meta mark << 1",  "ct mark set meta mark >> 1",
+                                          "ct mark set meta mark << 2"};
   for (const std::string& rule : rules) {
     texts.insert(InCellNetwork(network, [&] {
       const std::string out = testing::OutputOf("nft 'add rule inet cellos_job output " + rule + "'");

@@ -69,8 +69,8 @@ base::Result<Helper> Helper::Start(HelperOptions options) {
 }
 
 base::Result<> Helper::AwaitReady(milliseconds limit, const Take& take) {
-  TRY(process_.AwaitProgram(limit));
   const base::BootTime until = clock_->Boot() + limit;
+  TRY(process_.AwaitProgram(limit));
   std::optional<std::uint32_t> locks;
   const Take take_ready = [&](const wire::GateRecord& record) {
     if (record.kind != wire::GateRecordKind::kReady) return take(record);
