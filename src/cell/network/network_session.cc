@@ -195,13 +195,14 @@ void NetworkSession::Act(std::span<const pollfd> polls) {
   if (telemetry_ && (Ready(polls, first_slot_ + 8) || telemetry_->more())) ReadTelemetry();
   if (telemetry_) telemetry_->Tick();
   EndGathering();
-  if (!gathering_ || Ready(polls, first_slot_ + 1)) ServeHelper(*gate_);
+  if (Ready(polls, first_slot_ + 1)) gathering_ = false;
+  if (!gathering_) ServeHelper(*gate_);
   if (Ready(polls, first_slot_)) {
     gathering_ = !gate_->more();
     gather_until_ = o_.clock->Boot() + kGather;
   }
   if (upstream_) ServeHelper(*upstream_);
-  if (Ready(polls, first_slot_ + 1)) Fail("cellos-gate has ended");
+  if (Ready(polls, first_slot_ + 1) && !gate_->more()) Fail("cellos-gate has ended");
   if (Ready(polls, first_slot_ + 5)) Fail("cellos-upstream has ended");
 }
 
@@ -252,6 +253,12 @@ void NetworkSession::Fail(std::string why) {
   if (upstream_dials_) upstream_dials_->Revoke();
   // Nobody decides any more: what it still holds open ends with it.
   gate_->End(kEndLimit);
+  // What a busy gate told before another part failed lies in our socket, unread so far.
+  if (std::exchange(gathering_, false)) {
+    do {
+      if (gate_->Read([this](const wire::GateRecord& record) { TakeRecord(record); })) break;
+    } while (gate_->more());
+  }
   o_.recorder->TryEmit(event::GateFailedEvent(
       o_.recorder->cell(), {.phase = ready_ ? "run" : "start", .reason = *failure_, .flows_reset = events_->flows_open()}));
   for (const event::Observer observer : {event::Observer::kGateDns, event::Observer::kGateFlow, event::Observer::kGateL7,
@@ -305,6 +312,7 @@ std::optional<std::string> NetworkSession::AwaitLastWords() {
     waits[0].fd = events_->totals() ? -1 : gate_->records_fd();
     waits[1].fd = open() ? telemetry_->fd() : -1;
     const auto left = std::chrono::ceil<milliseconds>(until - o_.clock->Boot());
+    (void)o_.recorder->log().Flush();  // a failure comes back with the next event
     if (!sys::Poll(waits, std::max(left, milliseconds(1)))) break;
     if (open()) gone = telemetry_->Read();
     if (!gone && !events_->totals()) gone = gate_->Read([this](const wire::GateRecord& record) { TakeRecord(record); });
