@@ -132,6 +132,20 @@ TEST(Grants, ServicesOfTheHostStayHidden) {
   EXPECT_THAT(plan->warnings, Contains(HasSubstr("/run/user/1/bus")));
 }
 
+TEST(Grants, WhatLiesBeneathOneGrantTouchesNoOther) {
+  base::HostFacts facts = test::Facts();
+  facts.grants = {test::Directory("/a", 5), test::Directory("/b", 6)};
+  facts.service_sockets = {{.grant = 0, .relative = "bus"}, {.grant = 0, .relative = "link", .is_link = true}};
+  facts.protected_files = {{.grant = 1, .relative = ".bashrc", .kind = base::FileKind::kRegular, .inode = 9}};
+  const auto plan = PlanOf({}, {{"/a", "/x"}, {"/b", "/y"}}, facts);
+  ASSERT_TRUE(plan);
+  EXPECT_GE(Find(*plan, Kind::kMask, "/x/bus"), 0);
+  EXPECT_EQ(Find(*plan, Kind::kMask, "/y/bus"), -1);
+  EXPECT_EQ(Find(*plan, Kind::kMask, "/x/link"), -1) << "leads out of the grant";
+  EXPECT_GE(Find(*plan, Kind::kReadOnly, "/y/.bashrc"), 0);
+  EXPECT_EQ(Find(*plan, Kind::kReadOnly, "/x/.bashrc"), -1);
+}
+
 TEST(Grants, TheNarrowerGrantIsMountedLater) {
   const auto plan = PlanOf({{"/w/inner", "/w/inner"}}, {{"/w", "/w"}});
   ASSERT_TRUE(plan);
@@ -201,6 +215,15 @@ TEST(Grants, AGrantAtTheWorkspaceTakesItsPlace) {
   ASSERT_TRUE(plan);
   EXPECT_EQ(Find(*plan, Kind::kTmpfs, "/workspace"), -1);
   EXPECT_GE(Find(*plan, Kind::kGrant, "/workspace"), 0);
+}
+
+TEST(Grants, AHostPathIsSeenThroughTheNarrowestGrantThatHoldsIt) {
+  base::HostFacts facts = test::Facts();
+  facts.grants = {test::Directory("/w", 5), test::Directory("/w/inner", 6), test::Directory("/other", 7)};
+  const std::vector<PlannedGrant> grants = {{0, "/x"}, {1, "/y"}, {2, "/z"}};
+  EXPECT_EQ(SeenThroughGrant("/w/inner/a", grants, facts), "/y/a");
+  EXPECT_EQ(SeenThroughGrant("/w/a", grants, facts), "/x/a");
+  EXPECT_EQ(SeenThroughGrant("/elsewhere/and/longer", grants, facts), std::nullopt);
 }
 
 TEST(Grants, FactsOfAnotherDocumentAreRefused) {
