@@ -133,7 +133,6 @@ std::expected<std::optional<EventSigner>, SigningSettingsError> SignerWith(
   auto key = base::Base64Decode(text, base::Base64::kUrl);
   explicit_bzero(text.data(), text.size());
   if (!key || key->empty()) return Fault(setting, "not set, or not base64url");
-  if (ed25519 && key->size() != 32) return Fault(setting, "an ed25519 seed has 32 bytes");
   auto signer = ed25519 ? EventSigner::WithSeed(*key, std::move(kid)) : EventSigner::WithHmacKey(*key, std::move(kid));
   if (!key->empty()) explicit_bzero(key->data(), key->size());
   if (!signer) return Fault(setting, std::move(signer).error().message);

@@ -72,6 +72,13 @@ TEST(SignedEnvelope, RefusesAnEventThatGivesAMemberTwice) {
             EnvelopeFault::kMalformedDocument);
 }
 
+TEST(SignedEnvelope, RefusesAnExtensionAttributeThatIsGivenTwice) {
+  std::string event(kEvent);
+  event.insert(event.size() - 1, R"(,"cexsessionid":"01H","cexsessionid":"02H")");
+  EXPECT_EQ(VerifyEnvelope(Envelope(event, SignedBytes(kEvent)), Keys()).error().fault,
+            EnvelopeFault::kMalformedDocument) << "it would have no form that a signature could cover";
+}
+
 TEST(SignedEnvelope, KeysOfTheWrongSizeDecideNothing) {
   VerifyingKeys keys;
   keys.ed25519.emplace("k", base::Bytes(31, 1));
@@ -116,6 +123,12 @@ TEST(Redaction, TypedReasonsSurviveTheDefaultsOnly) {
   Redaction::FromSetting("reason").Apply(event);
   EXPECT_THAT(event.data, testing::HasSubstr(R"("reason":"[redacted]")"));
   EXPECT_TRUE(Redaction::FromSetting(" , ").empty());
+}
+
+TEST(Redaction, WhatCannotBeReadIsLeftOutWhole) {
+  Event event{.data = R"({"reason":"oom")"};
+  Redaction::FromSetting("argv").Apply(event);
+  EXPECT_EQ(event.data, R"("[redacted]")");
 }
 
 TEST(CleanUrls, LeavesNoUserInfoAndNoQueryBehind) {

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -174,6 +175,59 @@ TEST_F(SinkTest, FifoWhoseReaderStopsReadingHoldsUpOnlyOnce) {
   EXPECT_FALSE(Send(*file, "{}").has_value());
 }
 
+TEST_F(SinkTest, AfterALineThatAReaderGotInPartTheNextOneIsALineOfItsOwn) {
+  ASSERT_EQ(mkfifo(file_path().c_str(), 0600), 0);
+  const base::UniqueFd reader(open(file_path().c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  auto file = OpenFile(milliseconds(10));
+  ASSERT_FALSE(Send(*file, std::string(200'000, 'x')));
+  std::string taken(1 << 20, '\0');
+  const ssize_t part = read(reader.get(), taken.data(), taken.size());
+  ASSERT_GT(part, 0);
+  ASSERT_TRUE(Send(*file, "{}"));
+  ASSERT_TRUE(Send(*file, "{}"));
+  const ssize_t rest = read(reader.get(), taken.data(), taken.size());
+  ASSERT_GT(rest, 0);
+  EXPECT_EQ(taken.substr(0, static_cast<std::size_t>(rest)), "\n{}\n{}\n");
+}
+
+// Files of this process grow to `bytes` and no further, as on a disk that is full in the middle of a line.
+class SizeLimit {
+ public:
+  explicit SizeLimit(rlim_t bytes) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit = {bytes, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~SizeLimit() { setrlimit(RLIMIT_FSIZE, &before_); }
+
+ private:
+  rlimit before_ = {};
+};
+
+TEST_F(SinkTest, WhatFitsOfALineIsTakenBack) {
+  auto file = OpenFile();
+  ASSERT_TRUE(Send(*file, "{\"a\":1}"));
+  {
+    const SizeLimit limit(100);
+    EXPECT_FALSE(Send(*file, std::string(200, 'x')));
+  }
+  EXPECT_EQ(ReadText(file_path()), "{\"a\":1}\n");
+  ASSERT_TRUE(Send(*file, "{\"a\":2}"));
+  EXPECT_EQ(ReadText(file_path()), "{\"a\":1}\n{\"a\":2}\n");
+}
+
+TEST_F(SinkTest, WhatFitsOfALineStaysWhereAnotherWriterLives) {
+  auto file = OpenFile(), other = OpenFile();
+  ASSERT_TRUE(Send(*file, "{}"));
+  {
+    const SizeLimit limit(10);
+    EXPECT_FALSE(Send(*file, std::string(200, 'x')));
+  }
+  ASSERT_TRUE(Send(*file, "{}"));
+  EXPECT_EQ(ReadText(file_path()), "{}\nxxxxxxx\n{}\n") << "what the other wrote behind it is not ours to cut";
+}
+
 TEST_F(SinkTest, WritesToTheNewFileAfterARotation) {
   auto file = OpenFile();
   ASSERT_TRUE(Send(*file, "{\"a\":1}"));
@@ -264,6 +318,16 @@ TEST_F(SinkTest, LogFormIsTheLeafAndRedactionTouchesItsDataOnly) {
   std::string expected = leaf;
   expected.replace(expected.find(R"(["a"])"), 5, R"(["[redacted]"])");
   EXPECT_EQ(text, expected);
+}
+
+TEST_F(SinkTest, ThePublishedFormSendsWhatIsPublishedAlone) {
+  std::string text;
+  OutsideSink sink(std::make_unique<KeepingTransport>(text), {.form = EventsForm::kPublished});
+  ASSERT_TRUE(sink.Emit({.index = 7, .leaf = LeafOf({.type = kSecretDelivered, .source = kSourceSupervisor, .data = "{}"})}));
+  EXPECT_EQ(text, "");
+  const std::string leaf = LeafOf(StartedEvent(kCell, {.ttl_seconds = 60, .plan_digest = "sha256:p"}));
+  ASSERT_TRUE(sink.Emit({.index = 7, .leaf = leaf}));
+  EXPECT_EQ(text, (*PublishedForm(leaf))->ToText());
 }
 
 TEST(EventSigner, WhatItWrapsVerifiesAfterAPublishedReaderTookItIn) {
