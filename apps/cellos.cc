@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // cellos: the command line.
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,5 +25,7 @@ bool FillStandardDescriptors() {
 int main(int argc, char** argv) {
   if (argc < 1 || !FillStandardDescriptors()) return 2;
   ::umask(077);
+  ::signal(SIGCHLD, SIG_DFL);  // ignored, as some callers hand it down, it loses how children end
+  ::signal(SIGXFSZ, SIG_IGN);  // a limit on files is an error of the write, which ends the run with its reason
   return cli::Main(std::span<const char* const>(argv, static_cast<std::size_t>(argc)).subspan(1));
 }

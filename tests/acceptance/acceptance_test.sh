@@ -65,6 +65,8 @@ claim "the exit code is the workload's own" 7 cellos run --quiet -- sh -c 'exit 
 claim "a signal is 128 + n" 143 cellos run --quiet -- sh -c 'kill -TERM $$'
 claim "a missing command is 127" 127 cellos run --quiet -- no-such-command
 claim "the time limit is 124" 124 cellos run --quiet --timeout 300ms -- sleep 30
+claim "a caller that ignores SIGCHLD gets the exit code" 7 timeout -s KILL 30 bash -c "trap '' CHLD; exec cellos run --quiet -- sh -c 'sh -c \"exit 3\"; [ \$? = 3 ] && exit 7'"
+claim "a limit on files is told as an error, not by a signal" 125 bash -c 'ulimit -f 0; exec cellos run --quiet -- true'
 claim "usage is 2" 2 cellos run --no-such-option
 claim "a name outside the grant does not resolve" 2 cellos run --allow packages.example --dns-resolver 192.0.2.53:53 --json -- getent hosts evil.example
 says "the refusal is told with what would grant it" '"what":"evil.example","ruleRef":"default","reasonCode":"denied_not_in_allowlist"'
