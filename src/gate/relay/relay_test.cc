@@ -337,28 +337,6 @@ TEST_F(RelayTest, AResetOfOneSideIsAResetOfTheOther) {
   EXPECT_EQ(reporter.Story(), "flow gate_grant_match | closed by workload");
 }
 
-TEST_F(RelayTest, AByteBudgetEndsAFlowAndNoMorePasses) {  // TL-09
-  config.Allow("192.0.2.1", 22, FlowProtocol::kTcp);
-  config.header.limits.flow_bytes = 100000;
-  Destination("192.0.2.1", 22);
-  Start();
-  Peer client = Connect();
-  auto server = Accept();
-  ASSERT_TRUE(server);
-  const std::string chunk(50000, 'x');
-  std::string all, end;
-  int sent = 0;
-  Until([&] {
-    if (sent < 4 && client.Send(chunk)) ++sent;
-    all += server->Read(&end);
-    return !end.empty();
-  });
-  EXPECT_EQ(end, "reset");
-  EXPECT_EQ(reporter.Story(), "flow gate_grant_match | closed by gate gate_budget");
-  EXPECT_EQ(reporter.records.back().bytes_out + reporter.records.back().bytes_in, 100000u);
-  EXPECT_LE(all.size(), 100000u);
-}
-
 TEST_F(RelayTest, ALoopbackAddressThatARuleNamesIsTheHosts) {
   config.Allow("127.0.0.2", 22, FlowProtocol::kTcp);
   Destination("127.0.0.2", 22);
@@ -367,55 +345,6 @@ TEST_F(RelayTest, ALoopbackAddressThatARuleNamesIsTheHosts) {
   EXPECT_TRUE(Accept());
   Until([&] { return !reporter.Story().empty(); });
   EXPECT_EQ(reporter.Story(), "flow gate_grant_match");
-}
-
-TEST_F(RelayTest, ABudgetOfBytesOutEndsAFlowThatSendsButNotOneThatReceives) {  // TL-09
-  config.Allow("192.0.2.1", 22, FlowProtocol::kTcp);
-  config.header.limits.flow_bytes_out = 100000;
-  Destination("192.0.2.1", 22);
-  Start();
-  Peer client = Connect();
-  auto server = Accept();
-  ASSERT_TRUE(server);
-  const std::string chunk(50000, 'x');
-  std::string down, end;
-  int sent = 0;
-  Until([&] {
-    if (sent < 6 && server->Send(chunk)) ++sent;
-    down += client.Read(&end);
-    return down.size() == 300000 || !end.empty();
-  });
-  EXPECT_EQ(end, "");
-  sent = 0;
-  std::string up;
-  Until([&] {
-    if (sent < 4 && client.Send(chunk)) ++sent;
-    up += server->Read(&end);
-    return !end.empty();
-  });
-  EXPECT_EQ(end, "reset");
-  EXPECT_EQ(reporter.Story(), "flow gate_grant_match | closed by gate gate_budget");
-  EXPECT_EQ(reporter.records.back().bytes_out, 100000u);
-  EXPECT_EQ(reporter.records.back().bytes_in, 300000u);
-}
-
-TEST_F(RelayTest, LifeAndIdleTimeOfAFlowAreBounded) {
-  config.Allow("192.0.2.1", 22, FlowProtocol::kTcp);
-  config.header.limits.flow_ms = 200000;
-  Destination("192.0.2.1", 22);
-  Start();
-  Peer idle = Connect();
-  auto first = Accept();
-  Peer busy = Connect();
-  auto second = Accept();
-  ASSERT_TRUE(first && second);
-  for (int i = 0; i < 5; ++i) {
-    busy.Send("x");
-    Settle();
-    Pass(milliseconds(50000));
-  }
-  EXPECT_EQ(reporter.Story(),
-            "flow gate_grant_match | flow gate_grant_match | closed by gate gate_limit | closed by gate gate_budget");
 }
 
 TEST_F(RelayTest, RevokeResetsEveryFlowAtOnceAndRefusesWhatComes) {  // PK-13
@@ -461,107 +390,6 @@ TEST_F(RelayTest, AnEstablishedFlowOutlivesItsAnswer) {  // NS-12
   ReadAll(second, &end);
   EXPECT_EQ(end, "reset");
   EXPECT_EQ(reporter.Story(), "flow gate_grant_match | flow gate_expired");
-}
-
-std::size_t ResidentBytes() {
-  std::FILE* file = std::fopen("/proc/self/statm", "r");
-  unsigned long size = 0, resident = 0;
-  const int read = std::fscanf(file, "%lu %lu", &size, &resident);
-  std::fclose(file);
-  return read == 2 ? resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) : 0;
-}
-
-TEST_F(RelayTest, TwoThousandSilentConnectionsCostLittleAndLockNobodyOut) {  // TL-13
-  config.Allow("a.example", 443, FlowProtocol::kHttps);
-  Answer("a.example", "93.184.216.34");
-  Destination("93.184.216.34", 443);
-  Start({.flows = 400, .half_open = 64, .pipes = 8});
-  std::vector<Peer> silent;
-  std::size_t before = 0;
-  for (int i = 0; i < 2000; ++i) {
-    silent.push_back(Connect());
-    ASSERT_TRUE(loop->Round(milliseconds(0)));
-    ASSERT_LE(relay->open(), 64u);
-    if (i == 100) before = ResidentBytes();
-    if (silent.size() > 300) silent.erase(silent.begin());  // the test's own descriptors
-  }
-  EXPECT_LT(ResidentBytes() - before, 4u << 20);
-  EXPECT_GE(reporter.Of(GateRecordKind::kFlow).size(), 1900u);
-  for (const auto& record : reporter.Of(GateRecordKind::kFlow)) EXPECT_EQ(record.reason, GateReason::kGateLimit);
-  reporter.records.clear();
-  Peer client = Connect();
-  ASSERT_TRUE(client.Send(HelloFor("a.example")));
-  auto server = Accept();
-  ASSERT_TRUE(server);
-  server->Send("ok");
-  EXPECT_EQ(ReadSome(client, 2), "ok");
-}
-
-TEST_F(RelayTest, TheFlowCapHoldsAndIsTold) {
-  config.Allow("192.0.2.1", 22, FlowProtocol::kTcp);
-  Destination("192.0.2.1", 22);
-  Start({.flows = 3, .half_open = 3, .pipes = 2});
-  std::vector<Peer> clients;
-  std::vector<Peer> servers;
-  for (int i = 0; i < 3; ++i) {
-    clients.push_back(Connect());
-    auto server = Accept();
-    ASSERT_TRUE(server);
-    servers.push_back(std::move(*server));
-  }
-  Settle();
-  Peer refused = Connect();
-  std::string end;
-  ReadAll(refused, &end);
-  EXPECT_EQ(end, "reset");
-  EXPECT_EQ(reporter.records.back().reason, GateReason::kGateLimit);
-  clients[0].Close();
-  servers[0].Close();
-  ASSERT_TRUE(Until([&] { return relay->open() == 2; }));
-  Peer next = Connect();
-  EXPECT_TRUE(Accept());
-}
-
-TEST_F(RelayTest, NothingNewBeginsWhileRecordsCanNotLeave) {
-  config.Allow("192.0.2.1", 22, FlowProtocol::kTcp);
-  Destination("192.0.2.1", 22);
-  Start();
-  congested = true;
-  Peer client = Connect();
-  Settle();
-  EXPECT_EQ(relay->open(), 0u);
-  EXPECT_TRUE(reporter.records.empty());
-  congested = false;
-  Pass(milliseconds(50));
-  EXPECT_EQ(relay->open(), 1u);
-}
-
-TEST_F(RelayTest, EverythingIsReturnedAfterManyFlows) {
-  config.Allow("192.0.2.1", 22, FlowProtocol::kTcp);
-  Destination("192.0.2.1", 22);
-  Start();
-  const auto descriptors = [] {
-    int count = 0;
-    for (int fd = 0; fd < 1024; ++fd) count += ::fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
-    return count;
-  };
-  const int before = descriptors();
-  for (int i = 0; i < 200; ++i) {
-    Peer client = Connect();
-    client.Send("x");
-    auto server = Accept();
-    ASSERT_TRUE(server);
-    EXPECT_EQ(ReadSome(*server, 1), "x");
-    if (i % 3 == 0) client.Reset();
-    if (i % 3 == 1) server->Reset();
-    if (i % 3 == 2) {
-      client.Close();
-      server->Close();
-    }
-    ASSERT_TRUE(Until([&] { return relay->open() == 0; }));
-  }
-  EXPECT_EQ(descriptors(), before);
-  EXPECT_EQ(reporter.Of(GateRecordKind::kFlowClosed).size(), 200u);
 }
 
 }  // namespace
