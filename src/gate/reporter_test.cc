@@ -103,7 +103,49 @@ TEST_F(ReporterTest, TheRateIsOfEachSecond) {
     clock.boot += std::chrono::seconds(1);
     Round();
   }
-  EXPECT_EQ(Records().size(), 3u);
+  const auto records = Records();
+  ASSERT_EQ(records.size(), 3u);
+  for (const GateRecord& record : records) EXPECT_EQ(record.kind, GateRecordKind::kFlow) << "told by itself";
+}
+
+TEST_F(ReporterTest, MoreKindsOfDenialThanAreKeptApartAreToldSoonerAndCountedExactly) {
+  RecordReporter reporter(*loop, clock, ends.first.get(), {.queue = 5000, .denials_per_second = 0});
+  for (std::uint32_t rule = 0; rule < 300; ++rule) reporter.Report(Denial(GateReason::kGatePort, rule));
+  Round();
+  EXPECT_EQ(Records().size(), 256u);
+  clock.boot += std::chrono::seconds(1);
+  Round();
+  const auto records = Records();
+  ASSERT_EQ(records.size(), 44u);
+  for (const GateRecord& record : records) EXPECT_EQ(record.kind, GateRecordKind::kSuppressed);
+  wire::GateTotals totals = {};
+  reporter.AddTo(&totals);
+  EXPECT_EQ(totals.suppressed, 300u);
+  EXPECT_EQ(totals.lost, 0u);
+}
+
+TEST_F(ReporterTest, ADenialThatFindsNoRoomAnywhereIsLostAndCounted) {
+  RecordReporter reporter(*loop, clock, ends.first.get(), {.queue = 4, .denials_per_second = 0});
+  for (int i = 0; i < 4; ++i) reporter.Report(Allowed());
+  for (std::uint32_t rule = 0; rule < 257; ++rule) reporter.Report(Denial(GateReason::kGatePort, rule));
+  wire::GateTotals totals = {};
+  reporter.AddTo(&totals);
+  EXPECT_EQ(totals.suppressed, 256u);
+  EXPECT_EQ(totals.lost, 1u);
+}
+
+TEST_F(ReporterTest, SumsThatFoundNoRoomAreTriedAgain) {
+  RecordReporter reporter(*loop, clock, ends.first.get(), {.queue = 4, .denials_per_second = 0});
+  reporter.Report(Denial(GateReason::kGatePort));
+  for (int i = 0; i < 4; ++i) reporter.Report(Allowed());
+  clock.boot += std::chrono::seconds(1);
+  Round();
+  EXPECT_EQ(Records().size(), 4u);
+  clock.boot += std::chrono::seconds(1);
+  Round();
+  const auto records = Records();
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].kind, GateRecordKind::kSuppressed);
 }
 
 TEST_F(ReporterTest, AFullSocketFillsABoundedQueueAndWhatFindsItFullIsCounted) {

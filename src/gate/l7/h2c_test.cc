@@ -86,6 +86,18 @@ TEST(H2c, TrailersPassOnlyWithoutARequestInside) {
   EXPECT_EQ(hidden.out.to_server, kStart + Request(1, "a.example", 0x4));
 }
 
+TEST(H2c, TrailersOfARefusedStreamStayBehindAndUnreadableOnesEndTheConnection) {
+  Connection refused(Http()), unreadable(Http());
+  refused.Send(kStart + Request(1, "b.example", 0x4) + Frame(1, 5, 1, std::string("\x00\x01x\x01y", 5)) +
+               Request(3, "a.example"));
+  EXPECT_EQ(refused.Reasons(), "l7_h2_authority_allowlist_miss l7_h2_authority_allowlist_match");
+  EXPECT_EQ(refused.out.to_server, kStart + Request(3, "a.example"));
+  unreadable.Send(kStart + Request(1, "a.example", 0x4) + Frame(1, 5, 1, "\xff\x7f") + Request(3, "a.example"));
+  EXPECT_EQ(unreadable.out.next, Next::kEnd);
+  EXPECT_EQ(unreadable.out.to_client, kGoAway);
+  EXPECT_EQ(unreadable.out.to_server, kStart + Request(1, "a.example", 0x4));
+}
+
 class H2cBadBlock : public testing::TestWithParam<std::string> {};
 TEST_P(H2cBadBlock, IsRefusedAndTheNextStreamJudged) {
   Connection one(Http());
@@ -170,6 +182,8 @@ INSTANTIATE_TEST_SUITE_P(H2c, H2cBrokenFraming,
                                                "\xff"
                                                "abc"),
                                          Frame(1, 0x24, 1, "xx"), Frame(3, 0, 5, Big(0, 4)),
+                                         Frame(3, 0, 0, Big(0, 4)), Frame(8, 0, 0, Big(1, 3)),
+                                         Frame(2, 0, 0, "xxxxx"), Frame(2, 0, 1, "xxxx"), Frame(7, 0, 0, Big(1, 4)),
                                          Frame(0x7f, 0, 0, std::string(16385, 'x'))));
 
 TEST(H2c, TheFirstFrameIsSettings) {

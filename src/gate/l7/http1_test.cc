@@ -61,7 +61,7 @@ TEST(Http1Head, AnAbsoluteTargetMustNameTheHost) {
     EXPECT_EQ(ParseHead(text, &head), HeadFault::kHostMismatch) << target;
   }
   for (const char* target :
-       {"http://a.example/", "http://A.EXAMPLE:80/x", "http://a.example./", "http://a.example?x"}) {
+       {"http://a.example/", "http://A.EXAMPLE:80/x", "http://a.example./", "http://a.example?x", "http://a.example:/"}) {
     EXPECT_EQ(Parsed(Get("", target)).irregular, nullptr) << target;
   }
 }
@@ -85,6 +85,34 @@ TEST(Http1Head, OnlyTwoSpacesAndTwoVersions) {
                            "GET / http/1.1"}) {
     EXPECT_NE(Parsed(std::string(line) + "\r\nHost: a.example\r\n\r\n").irregular, nullptr) << line;
   }
+}
+
+TEST(Http1Head, ARequestLineOfOtherBytesOrPartsIsNoHead) {
+  const auto fault = [](std::string_view text) {
+    RequestHead head;
+    return ParseHead(text, &head);
+  };
+  EXPECT_EQ(fault("GE\x01T / HTTP/1.1\r\nHost: a.example\r\n\r\n"), HeadFault::kBadByte);
+  EXPECT_EQ(fault("GET /caf\xc3\xa9 HTTP/1.1\r\nHost: a.example\r\n\r\n"), HeadFault::kBadByte);
+  EXPECT_EQ(fault("GET /\r\nHost: a.example\r\n\r\n"), HeadFault::kNoHttpVersion);
+  EXPECT_EQ(fault("GET / HTTP/1.1\r\nHost: a.example\r\n"), HeadFault::kMalformedRequest);
+  EXPECT_EQ(fault("GET / HTTP/1.1"), HeadFault::kMalformedRequest);
+  EXPECT_NE(Parsed("G(T / HTTP/1.1\r\nHost: a.example\r\n\r\n").irregular, nullptr);
+}
+
+TEST(Http1Head, AHostIsANameOrAnAddressWithAtMostAPort) {
+  for (const char* host : {"[::1", "[::1]x", "[::1]80", "a.example:x", "a.example:123456", "a.example:80:80"}) {
+    EXPECT_NE(Parsed("GET / HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n").irregular, nullptr) << host;
+  }
+  for (const char* host : {"[::1]", "[::1]:80", "a.example:80", "a.example.", "192.0.2.1:8080"}) {
+    EXPECT_EQ(Parsed("GET / HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n").irregular, nullptr) << host;
+  }
+}
+
+TEST(Http1Head, ChunksAreOfHttp11Alone) {
+  constexpr char kFields[] = "\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n";
+  EXPECT_EQ(Parsed("GET / HTTP/1.1" + std::string(kFields)).irregular, nullptr);
+  EXPECT_NE(Parsed("GET / HTTP/1.0" + std::string(kFields)).irregular, nullptr);
 }
 
 TEST(Http1Head, ConnectIsRefusedWhateverItNames) {
