@@ -71,6 +71,12 @@ class UdpRelayTest : public testing::Test {
     return {buffer, static_cast<std::size_t>(got)};
   }
 
+  std::uint64_t Dropped() const {
+    wire::GateTotals totals = {};
+    relay->AddTo(&totals);
+    return totals.udp_datagrams_dropped;
+  }
+
   base::FakeClock clock;
   ConfigFixture config;
   std::optional<Grants> grants;
@@ -194,6 +200,91 @@ TEST_F(UdpRelayTest, BytesOfAnAssociationAreBounded) {
   Settle();
   EXPECT_EQ(Receive(client.get()), "");
   EXPECT_EQ(reporter.Story(), "flow gate_grant_match | closed by gate gate_budget");
+}
+
+TEST_F(UdpRelayTest, ABudgetEndsAnAssociationInEitherDirection) {
+  config.header.limits.flow_bytes_out = 10;
+  config.header.limits.flow_bytes = 25;
+  Start();
+  const auto sending = Client(), receiving = Client();
+  Send(sending.get(), "0123456789");
+  Send(receiving.get(), "01234");
+  Settle();
+  EXPECT_EQ(relay->open(), 2u);
+  Send(sending.get(), "x");
+  Settle();
+  EXPECT_EQ(relay->open(), 1u) << "one byte more than may leave";
+  EXPECT_EQ(Serve(""), "0123456789");
+  EXPECT_EQ(Serve("01234567890123456789"), "01234");
+  Settle();
+  EXPECT_EQ(Receive(receiving.get()), "01234567890123456789");
+  Send(receiving.get(), "");
+  Settle();
+  EXPECT_EQ(Serve("x"), "") << "an empty datagram came, and one byte more than may pass goes back";
+  Settle();
+  EXPECT_EQ(Receive(receiving.get()), "");
+  EXPECT_EQ(relay->open(), 0u);
+  EXPECT_EQ(reporter.Story(), "flow gate_grant_match | flow gate_grant_match | closed by gate gate_budget | "
+                              "closed by gate gate_budget");
+  EXPECT_EQ(Serve(""), "") << "nothing of what ended an association leaves";
+}
+
+TEST_F(UdpRelayTest, TheLifeOfAnAssociationIsBounded) {
+  config.header.limits.flow_ms = 10'000;
+  Start();
+  const auto client = Client();
+  for (int second = 0; second < 9; ++second) {
+    Send(client.get(), "x");
+    Settle();
+    clock.boot += std::chrono::seconds(1);
+  }
+  Settle();
+  EXPECT_EQ(relay->open(), 1u);
+  clock.boot += std::chrono::seconds(2);
+  Settle();
+  EXPECT_EQ(relay->open(), 0u) << "however busy it is";
+  EXPECT_EQ(reporter.Story(), "flow gate_grant_match | closed by gate gate_budget");
+}
+
+TEST_F(UdpRelayTest, ADialThatNeverEndsEndsAtItsDeadlineAndHoldsFewDatagrams) {
+  Start();
+  dialler->silent = true;
+  const auto client = Client();
+  for (int i = 0; i < 9; ++i) Send(client.get(), "x");
+  Settle();
+  EXPECT_EQ(relay->open(), 1u);
+  EXPECT_EQ(Dropped(), 1u) << "eight wait";
+  clock.boot += milliseconds(config.header.limits.connect_ms - 1);
+  Settle();
+  EXPECT_EQ(relay->open(), 1u);
+  clock.boot += std::chrono::seconds(2);
+  Settle();
+  EXPECT_EQ(relay->open(), 0u);
+  EXPECT_EQ(reporter.Story(), "flow gate_upstream_failure");
+}
+
+TEST_F(UdpRelayTest, BytesThatWaitForADialAreBounded) {
+  Start();
+  dialler->silent = true;
+  const auto client = Client();
+  for (int i = 0; i < 3; ++i) Send(client.get(), std::string(30'000, 'x'));
+  Settle();
+  EXPECT_EQ(Dropped(), 1u) << "two of three are below 64 KiB";
+}
+
+TEST_F(UdpRelayTest, AnAssociationThatWasUsedLatelyDoesNotMakeRoom) {
+  Start(1);
+  const auto first = Client(), second = Client();
+  Send(first.get(), "x");
+  Settle();
+  clock.boot += milliseconds(4'999);
+  Send(second.get(), "y");
+  Settle();
+  EXPECT_EQ(reporter.Story(), "flow gate_grant_match | flow gate_limit");
+  clock.boot += milliseconds(1);
+  Send(second.get(), "y");
+  Settle();
+  EXPECT_EQ(reporter.Story(), "flow gate_grant_match | flow gate_limit | closed by gate gate_limit | flow gate_grant_match");
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ TEST(SecretLine, ReadsBothMembersInAnyOrderWithEscapes) {
       ParseSecretLine(" { \"key\" : \"a\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude00\" ,\t\"token\":\"\" }\r");
   ASSERT_TRUE(other);
   EXPECT_EQ(other->key, "a\"\\/\b\f\n\r\t\xc3\xa9\xf0\x9f\x98\x80");
+  EXPECT_EQ(ParseSecretLine(R"({"token":"t","key":"\u0041\u20ac"})")->key, "A\xe2\x82\xac");
 }
 
 TEST(SecretLine, AnythingElseIsNoRequest) {
@@ -41,6 +42,14 @@ TEST(SecretLine, AnythingElseIsNoRequest) {
                           R"({"token":"t","key":"\ud800"})",
                           R"({"token":"t","key":"\udc00"})",
                           R"({"token":"t","key":"\ud800A"})",
+                          R"({"token":"t","key":"\ud800\u0041"})",
+                          R"({"token":"t","key":"\ud800\ue000"})",
+                          R"({"token":"t","key":"\ud800xxdc00"})",
+                          R"({"token":"t","key":"\)",
+                          R"({"token":"t","key":"\u1)",
+                          R"("token":"t","key":"k"})",
+                          R"({"token""t","key":"k"})",
+                          R"({token":"t","key":"k"})",
                           R"({"Token":"t","key":"k"})",
                           "{\"token\":\"t\",\"key\":\"a\tb\"}",
                           "{\"token\":\"t\",\"key\":\"\xff\"}",

@@ -192,5 +192,54 @@ TEST_F(SecretSocketTest, NothingIsHandedOverAfterRevocation) {
   EXPECT_FALSE(NextRequest());
 }
 
+TEST_F(SecretSocketTest, WithoutItsSupervisorItHandsOverNothingAndHearsNobody) {
+  Start();
+  Peer waiting = Connect();
+  waiting.Send("{\"token\":\"token-1\",\"key\":\"DB\"}\n");
+  Rounds();
+  ASSERT_TRUE(NextRequest());
+  ends.second.Reset();
+  Rounds();
+  std::string end;
+  EXPECT_EQ(waiting.Read(&end), "");
+  EXPECT_EQ(end, "eof");
+  Peer late = Connect();
+  late.Send("{\"token\":\"token-1\",\"key\":\"DB\"}\n");
+  Rounds();
+  end.clear();
+  EXPECT_EQ(late.Read(&end), "");
+  EXPECT_EQ(end, "") << "not even accepted";
+  EXPECT_EQ(secrets->open(), 0u);
+}
+
+TEST_F(SecretSocketTest, AReplyThatCannotBeOneAnswersNobody) {
+  Start();
+  Peer client = Connect();
+  client.Send("{\"token\":\"token-1\",\"key\":\"DB\"}\n");
+  Rounds();
+  const auto request = NextRequest();
+  ASSERT_TRUE(request);
+  ASSERT_TRUE(sys::SendMsg(ends.second.get(), "short"));
+  Reply(request->id + 1, 0, "somebody else's");
+  wire::SecretReply wrong = {.id = request->id, .status = 0, .bytes = 3};
+  ASSERT_TRUE(sys::SendMsg(ends.second.get(), std::string(reinterpret_cast<const char*>(&wrong), sizeof wrong) + "four"));
+  Rounds();
+  std::string end;
+  EXPECT_EQ(client.Read(&end), "");
+  EXPECT_EQ(end, "");
+  Reply(request->id, 0, "value");
+  Rounds();
+  EXPECT_EQ(client.Read(&end), "{\"value\":\"value\"}\n");
+}
+
+TEST_F(SecretSocketTest, OfAnUnknownKeyPrintableLettersAreToldUpToABound) {
+  Start();
+  Exchange("{\"token\":\"token-1\",\"key\":\"a\\nb\\u00e9c" + std::string(300, 'k') + "\"}\n");
+  const auto records = reporter.Of(wire::GateRecordKind::kSecretDenied);
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(std::string_view(records[0].name).substr(0, 4), "abck");
+  EXPECT_EQ(strnlen(records[0].name, sizeof records[0].name), sizeof records[0].name - 1);
+}
+
 }  // namespace
 }  // namespace gate
