@@ -73,6 +73,20 @@ TEST_F(RunFixture, ExportsAreSubjects) {
   EXPECT_EQ(Verify().verdict, Verdict::kInvalid);
 }
 
+TEST_F(RunFixture, AFileThatIsNoneOfARunIsInvalid) {
+  WholeRun();
+  for (const char* name : {"extra", ".hidden", "events.jsonl~", "exports.tar"}) {
+    WriteText(File(name), "x");
+    const Report report = Verify();
+    EXPECT_EQ(report.verdict, Verdict::kInvalid) << name;
+    EXPECT_THAT(report.ToText(), HasSubstr(name));
+    std::filesystem::remove(File(name));
+  }
+  WriteText(File(".reserve-0123456789abcdef"), "");  // of a supervisor that was killed
+  WriteText(File("seal.tlog-proof"), "told as unverified");
+  EXPECT_EQ(Verify().verdict, Verdict::kVerified);
+}
+
 TEST_F(RunFixture, EveryBitOfEveryFileCounts) {
   WholeRun();
   for (const char* name : {"events.jsonl", "checkpoints", "seal.json", "document.json", "plan.json"}) {

@@ -16,9 +16,14 @@ namespace evidence {
 namespace {
 
 constexpr std::string_view kExports = "exports/";
-// Files that a bundle may hold, besides exports.
+// Files of a run, besides exports.
 constexpr std::string_view kFiles[] = {"document.json", "plan.json", "events.jsonl",   "checkpoints",
                                        "frames",        "seal.json", "seal.tlog-proof"};
+
+// Held for the seal; a name stays only where a supervisor died between making the file and unlinking it.
+constexpr std::string_view kReserve = ".reserve-";
+
+bool IsFileOfRun(std::string_view name) { return std::ranges::find(kFiles, name) != std::end(kFiles); }
 
 bool IsExportName(std::string_view name) {
   return !name.empty() && name != "." && name != ".." && !name.contains('/') && !name.contains('\0');
@@ -43,7 +48,7 @@ std::string NameOfDirectory(int fd, const std::string& path) {
 base::Result<> CheckBundleEntry(const UstarEntry& entry, std::string_view inner) {
   if (entry.directory) {
     if (inner == "exports") return {};
-  } else if (std::ranges::find(kFiles, inner) != std::end(kFiles)) {
+  } else if (IsFileOfRun(inner)) {
     return {};
   } else if (inner.starts_with(kExports) && IsExportName(inner.substr(kExports.size()))) {
     return {};
@@ -146,6 +151,18 @@ base::Result<std::optional<FileView>> RunFiles::Find(const std::string& file) co
   const struct stat status = TRY(sys::Fstat(opened->get()));
   if (!S_ISREG(status.st_mode)) return Invalid(fmt::format("{} is no regular file", base::Escape(file)));
   return FileView(std::make_shared<base::UniqueFd>(*std::move(opened)), 0, static_cast<std::uint64_t>(status.st_size));
+}
+
+base::Result<> RunFiles::CheckNames() const {
+  if (is_bundle()) return {};
+  base::Result<> done;
+  TRY(sys::ForEachEntry(directory_->get(), [&](const sys::DirectoryEntry& entry) {
+    const bool known = IsFileOfRun(entry.name) || entry.name == "exports" || entry.name.starts_with(kReserve);
+    if (known) return true;
+    done = Invalid(fmt::format("the directory holds \"{}\", which is no file of a run", base::Escape(entry.name)));
+    return false;
+  }));
+  return done;
 }
 
 base::Result<> RunFiles::ForEachExport(const std::function<base::Result<>(const std::string& name)>& visit) const {

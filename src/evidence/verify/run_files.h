@@ -57,6 +57,8 @@ class RunFiles {
 
   // nullopt when there is none.
   base::Result<std::optional<FileView>> Find(const std::string& file) const;
+  // Fails when anything but the files of a run is there. A bundle was refused for that when it was opened.
+  base::Result<> CheckNames() const;
   // Calls `visit` for every entry of exports/ until it fails.
   base::Result<> ForEachExport(const std::function<base::Result<>(const std::string& name)>& visit) const;
 

@@ -250,6 +250,7 @@ base::Result<> RunVerifier::CheckFiles() {
   }
   TRY(CheckStatement(*seal_, *zero_, *walk_));
   TRY(CheckSubjects(*seal_, files_, *walk_, plan_));
+  TRY(files_.CheckNames());
   TRY(CheckRequired());
   Passed("files", "exactly the files that the seal names, each with its digest");
   return {};
