@@ -8,7 +8,6 @@
 #include "base/encoding.h"
 #include "cell/cell_run.h"
 #include "cell/declared_egress.h"
-#include "cell/grant_survey.h"
 #include "event/compliance_events.h"
 #include "event/evidence_events.h"
 #include "event/export_events.h"
@@ -203,11 +202,9 @@ void CellRun::Destroy() {
   }
 }
 
-void CellRun::LookForHookFiles() {
+void CellRun::LookForNewHookFiles(std::size_t first_writable) {
   const base::HostFacts& facts = p_.plan->facts;
-  const auto& filesystem = p_.admission->bounded->spec.authority.filesystem;
-  if (!filesystem || !filesystem->grant || filesystem->grant->writable.empty()) return;
-  auto found = sys::FindProtectedFiles(facts.grants, filesystem->grant->readable.size());
+  auto found = sys::FindProtectedFiles(facts.grants, first_writable);
   if (!found) {
     out_.notes.push_back("could not look for new hook files: " + found.error().message);
     return;
@@ -216,21 +213,29 @@ void CellRun::LookForHookFiles() {
     const bool known = std::any_of(facts.protected_files.begin(), facts.protected_files.end(), [&](const auto& before) {
       return before.grant == file.grant && before.relative == file.relative && before.inode == file.inode;
     });
-    if (known) continue;
-    new_hook_files_.push_back(facts.grants[file.grant].canonical + "/" + file.relative);
-    out_.notes.push_back("made by the workload, runs code later: " + base::Escape(new_hook_files_.back()));
+    if (!known) new_hook_files_.push_back(facts.grants[file.grant].canonical + "/" + file.relative);
   }
 }
 
-void CellRun::LookForSetIdFiles() {
+void CellRun::LookAtWritableGrants() {
   const auto& filesystem = p_.admission->bounded->spec.authority.filesystem;
-  if (!has_run_ || !filesystem || !filesystem->grant) return;
-  SetIdFiles found = FindSetIdFiles(p_.plan->facts.grants, filesystem->grant->readable.size());
-  for (const std::string& path : found.paths) {
+  if (!filesystem || !filesystem->grant || filesystem->grant->writable.empty()) return;
+  const std::size_t first_writable = filesystem->grant->readable.size();
+  LookForNewHookFiles(first_writable);
+  if (has_run_) {
+    survey_ = SurveyWritable(p_.plan->facts.grants, first_writable,
+                             EarliestChange(released_wall_, released_at_, *p_.clock));
+    new_hook_files_.insert(new_hook_files_.end(), survey_.hook_files.begin(), survey_.hook_files.end());
+  }
+  for (const std::string& path : new_hook_files_) {
+    out_.notes.push_back("made or changed during the run, runs code later: " + base::Escape(path));
+  }
+  for (const std::string& path : survey_.set_id_files) {
     out_.notes.push_back("privileged file in a writable grant, look at its content: " + base::Escape(path));
   }
-  if (!found.complete) out_.notes.push_back("the writable grants are too large to be searched for privileged files");
-  set_id_files_ = std::move(found.paths);
+  if (!survey_.complete) {
+    out_.notes.push_back("the writable grants could not be searched as a whole for privileged files and changed hook files");
+  }
 }
 
 void CellRun::TellSummaries() {
@@ -295,7 +300,8 @@ void CellRun::TellDestroyed() {
               .residue_class = clean ? event::ResidueClass::kNone : event::ResidueClass::kDocumentedException,
               .reason_code = std::string(ToString(out_.reason)),
               .new_hook_files = new_hook_files_,
-              .set_id_files = set_id_files_}));
+              .set_id_files = survey_.set_id_files,
+              .grants_searched = survey_.complete}));
 }
 
 void CellRun::TellFindings() {

@@ -73,8 +73,7 @@ RunOutcome CellRun::Execute() {
   ExportArtefacts();
   Destroy();
   EndPhase("completed, exports, destroy");
-  LookForHookFiles();
-  LookForSetIdFiles();
+  LookAtWritableGrants();
   TellSummaries();
   TellDestroyed();
   TellFindings();
@@ -278,6 +277,7 @@ base::Result<> CellRun::CheckSinks() {
 
 base::Result<> CellRun::Release() {
   released_at_ = p_.clock->Boot();
+  released_wall_ = p_.clock->Wall();
   has_run_ = true;
   if (p_.request->on_release) p_.request->on_release(cell_->workload_pid());
   std::vector<std::string_view> environment = secrets_.environment();

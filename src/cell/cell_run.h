@@ -11,6 +11,7 @@
 #include "cell/admission.h"
 #include "cell/evidence_session.h"
 #include "cell/exports/exporter.h"
+#include "cell/grant_survey.h"
 #include "cell/host_watch.h"
 #include "cell/network/network_session.h"
 #include "cell/run.h"
@@ -62,8 +63,8 @@ class CellRun {
   void TellNetwork();
   void TellCompleted();
   void ExportArtefacts();
-  void LookForHookFiles();
-  void LookForSetIdFiles();
+  void LookAtWritableGrants();
+  void LookForNewHookFiles(std::size_t first_writable);
   void Destroy();
   void TellSummaries();
   void TellHomeostasis(std::uint64_t declared_rules);
@@ -94,10 +95,12 @@ class CellRun {
   Ending ending_;
   bool has_run_ = false;         // the document has a `run` and its barrier was opened
   base::BootTime released_at_{0};
+  base::WallTime released_wall_{};
   std::chrono::milliseconds workload_time_{0};
   std::vector<std::string> leftovers_;
   std::string export_error_;
-  std::vector<std::string> new_hook_files_, set_id_files_;
+  std::vector<std::string> new_hook_files_;
+  WritableSurvey survey_;
   struct {
     std::optional<Recorded> controls, started, spawned, completed, compliance, homeostasis, destroyed;
   } told_;

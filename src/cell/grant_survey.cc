@@ -8,11 +8,17 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include <algorithm>
 #include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <unordered_set>
 
 #include "base/clock.h"
 #include "base/encoding.h"
 #include "sys/file.h"
+#include "sys/protected_paths.h"
 
 namespace cell {
 namespace {
@@ -21,6 +27,7 @@ constexpr std::size_t kMaxTopEntries = 4096;
 constexpr std::size_t kMaxWalked = 100'000;
 constexpr std::size_t kMaxNamed = 100;
 constexpr std::chrono::milliseconds kMaxWalk{500};
+constexpr std::chrono::milliseconds kClockTick{20};
 
 bool CarriesPrivilege(const FTSENT& entry) {
   const mode_t mode = entry.fts_statp->st_mode;
@@ -29,6 +36,83 @@ bool CarriesPrivilege(const FTSENT& entry) {
   if ((mode & S_ISUID) != 0 || ((mode & S_ISGID) != 0 && (mode & S_IXGRP) != 0)) return true;
   return (mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0 && ::lgetxattr(entry.fts_path, "security.capability", nullptr, 0) > 0;
 }
+
+struct Hook {
+  std::string_view directory, entry;  // "sub/project", ".git/hooks"
+};
+
+// The entry of the table that `relative` is or lies in, below the top.
+std::optional<Hook> HookOf(std::string_view relative) {
+  static const std::unordered_set<std::string_view> table = [] {
+    const auto paths = sys::ProtectedPaths();
+    std::unordered_set<std::string_view> all(paths.begin(), paths.end());
+    all.insert(".git");  // as a file: the link to a repository kept elsewhere
+    return all;
+  }();
+  for (std::size_t slash = relative.find('/'); slash != relative.npos; slash = relative.find('/', slash + 1)) {
+    const std::string_view rest = relative.substr(slash + 1);
+    for (std::size_t end = rest.find('/');; end = rest.find('/', end + 1)) {
+      const std::string_view entry = rest.substr(0, end);
+      if (table.contains(entry) && (entry != ".git" || end == rest.npos)) return Hook{relative.substr(0, slash), entry};
+      if (end == rest.npos) break;
+    }
+  }
+  return std::nullopt;
+}
+
+class Survey {
+ public:
+  Survey(base::WallTime since, std::span<const base::ResolvedPath> grants) : since_(since), grants_(grants) {}
+
+  void Take(const FTSENT& entry) {
+    const auto is = [&entry](int info) { return entry.fts_info == info; };
+    if (is(FTS_DP)) return;  // a directory for the second time
+    if (is(FTS_DNR) || is(FTS_ERR) || is(FTS_NS)) found_.complete = false;
+    if (is(FTS_ERR) || is(FTS_NS)) return;
+    if (is(FTS_F) && CarriesPrivilege(entry)) Name(found_.set_id_files, entry.fts_path);
+    if (Changed(entry)) TakeHook(entry);
+  }
+
+  WritableSurvey Done(bool complete) && {
+    found_.complete = found_.complete && complete;
+    return std::move(found_);
+  }
+
+ private:
+  bool Changed(const FTSENT& entry) const {
+    const timespec& changed = entry.fts_statp->st_ctim;
+    return std::chrono::seconds(changed.tv_sec) + std::chrono::milliseconds(changed.tv_nsec / 1'000'000) >=
+           since_.time_since_epoch();
+  }
+
+  void TakeHook(const FTSENT& entry) {
+    const std::string_view path(entry.fts_path, entry.fts_pathlen);
+    const FTSENT* top = &entry;
+    while (top->fts_level > FTS_ROOTLEVEL) top = top->fts_parent;
+    const std::size_t below = top->fts_pathlen + 1;
+    const auto hook = path.size() > below ? HookOf(path.substr(below)) : std::nullopt;
+    if (!hook || (hook->entry == ".git" && S_ISDIR(entry.fts_statp->st_mode))) return;
+    const std::string directory(path.substr(0, below + hook->directory.size()));
+    if (!sys::StatAt(AT_FDCWD, directory + "/.git", AT_SYMLINK_NOFOLLOW)) return;  // no repository
+    std::string name = directory + "/" + std::string(hook->entry);
+    const auto is = [&name](const base::ResolvedPath& grant) { return grant.canonical == name; };
+    if (std::any_of(grants_.begin(), grants_.end(), is)) return;
+    if (named_.insert(name).second) Name(found_.hook_files, std::move(name));
+  }
+
+  void Name(std::vector<std::string>& list, std::string path) {
+    if (list.size() < kMaxNamed) {
+      list.push_back(std::move(path));
+    } else {
+      found_.complete = false;
+    }
+  }
+
+  base::WallTime since_;
+  std::span<const base::ResolvedPath> grants_;
+  std::unordered_set<std::string> named_;
+  WritableSurvey found_;
+};
 
 }  // namespace
 
@@ -55,32 +139,32 @@ std::vector<std::string> ForeignOwners(const base::HostFacts& facts) {
   return notes;
 }
 
-SetIdFiles FindSetIdFiles(const std::vector<base::ResolvedPath>& grants, std::size_t first_writable) {
-  SetIdFiles found;
+base::WallTime EarliestChange(base::WallTime wall_then, base::BootTime boot_then, const base::Clock& clock) {
+  const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(clock.Boot() - boot_then);
+  return std::min(wall_then, clock.Wall() - passed) - kClockTick;
+}
+
+WritableSurvey SurveyWritable(const std::vector<base::ResolvedPath>& grants, std::size_t first_writable,
+                              base::WallTime since) {
   std::vector<char*> roots;
   for (std::size_t i = first_writable; i < grants.size(); ++i) {
     roots.push_back(const_cast<char*>(grants[i].canonical.c_str()));
   }
-  if (roots.empty()) return found;
+  if (roots.empty()) return {};
   roots.push_back(nullptr);
+  Survey survey(since, std::span(grants).subspan(first_writable));
   const std::unique_ptr<FTS, decltype(&::fts_close)> walk(
       ::fts_open(roots.data(), FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, nullptr), &::fts_close);
-  if (!walk) return {{}, false};
+  if (!walk) return std::move(survey).Done(/*complete=*/false);
   const auto end = base::SystemClock().Boot() + kMaxWalk;
   std::size_t walked = 0;
   while (FTSENT* entry = ::fts_read(walk.get())) {
     if (++walked > kMaxWalked || (walked % 256 == 0 && base::SystemClock().Boot() > end)) {
-      found.complete = false;
-      break;
+      return std::move(survey).Done(/*complete=*/false);
     }
-    if (entry->fts_info != FTS_F || !CarriesPrivilege(*entry)) continue;
-    if (found.paths.size() == kMaxNamed) {
-      found.complete = false;
-      break;
-    }
-    found.paths.emplace_back(entry->fts_path);
+    survey.Take(*entry);
   }
-  return found;
+  return std::move(survey).Done(/*complete=*/true);
 }
 
 }  // namespace cell

@@ -60,7 +60,8 @@ TEST(Builders, HugeDocumentsStillFitIntoALeaf) {
   const std::string long_text(200000, '\x02');
   ExpectFits(StartedEvent(cell, {}));
   EXPECT_THAT(StartedEvent(cell, {}).data, HasSubstr(R"("labels":null,"labelsBytes":)"));
-  ExpectFits(DestroyedEvent(cell, {.reason = long_text}));
+  const std::vector<std::string> long_paths(100, std::string(4000, 'p'));
+  ExpectFits(DestroyedEvent(cell, {.reason = long_text, .new_hook_files = long_paths, .set_id_files = long_paths}));
   ExpectFits(CommandCompletedEvent(cell, {.argv = std::vector<std::string>(4000, "argument-" + std::string(40, 'x'))}));
   ExpectFits(CommandCompletedEvent(cell, {.argv = {"sh", "-c", long_text}, .spawn_error = long_text}));
   ExpectFits(ProcessSpawnedEvent(cell, long_text, 1));
@@ -79,6 +80,11 @@ TEST(Builders, CutArgvSaysHowLongItWas) {
   EXPECT_TRUE(tree->root().Find("truncated")->boolean());
   EXPECT_LT(tree->root().Find("argv")->array().size(), 9000u);
   EXPECT_THAT(CommandCompletedEvent(kCell, {.argv = {"a"}}).data, Not(HasSubstr("truncated")));
+}
+
+TEST(Builders, TheEndSaysWhenWritableGrantsWereNotSearchedAsAWhole) {
+  EXPECT_THAT(DestroyedEvent(kCell, {.grants_searched = false}).data, HasSubstr(R"("truncated":true)"));
+  EXPECT_THAT(DestroyedEvent(kCell, {}).data, Not(HasSubstr("truncated")));
 }
 
 TEST(Builders, AdmissionRefusedNamesEveryViolationWithItsPlace) {

@@ -51,12 +51,12 @@ Object& Object::AddCut(std::string_view name, std::string_view text, std::size_t
   return Raw(name, quoted);
 }
 
-Object& Object::AddCut(std::string_view name, const std::vector<std::string>& json_values) {
+Object& Object::AddCut(std::string_view name, const std::vector<std::string>& json_values, std::size_t max_bytes) {
   Begin(name);
   const std::size_t start = text_.size();
   text_.push_back('[');
   for (const std::string& value : json_values) {
-    if (text_.size() - start + value.size() > kMaxList) {
+    if (text_.size() - start + value.size() > max_bytes) {
       MarkTruncated();
       break;
     }

@@ -45,8 +45,8 @@ class Object {
   Object& AddCut(std::string_view name, const std::optional<std::string>& text, std::size_t max_bytes = kMaxText) {
     return text ? AddCut(name, std::string_view(*text), max_bytes) : *this;
   }
-  // A list that may be long: ends before it would pass kMaxList bytes, the object then says `truncated`.
-  Object& AddCut(std::string_view name, const std::vector<std::string>& json_values);
+  // A list that may be long: ends before it would pass `max_bytes`, the object then says `truncated`.
+  Object& AddCut(std::string_view name, const std::vector<std::string>& json_values, std::size_t max_bytes = kMaxList);
   // Take adds the member `truncated` true.
   void MarkTruncated() { truncated_ = true; }
   static constexpr std::size_t kMaxText = 4096;

@@ -35,7 +35,7 @@ Draft DestroyedEvent(const CellRef& cell, const Destroyed& destroyed) {
   const auto add_paths = [&object](std::string_view name, const std::vector<std::string>& paths) {
     std::vector<std::string> quoted;
     for (const std::string& path : paths) quoted.push_back(Quoted(path));
-    if (!quoted.empty()) object.AddCut(name, quoted);
+    if (!quoted.empty()) object.AddCut(name, quoted, Object::kMaxList / 2);  // there are two
   };
   add_paths("newHookFiles", destroyed.new_hook_files);
   object.Add("outcome", ToString(destroyed.outcome));
@@ -43,6 +43,7 @@ Draft DestroyedEvent(const CellRef& cell, const Destroyed& destroyed) {
   object.Add("reasonCode", destroyed.reason_code);
   if (destroyed.residue_class) object.Add("residueClass", ToString(*destroyed.residue_class));
   add_paths("setIdFiles", destroyed.set_id_files);
+  if (!destroyed.grants_searched) object.MarkTruncated();
   object.Add("tenantId", TenantOf(cell));
   if (destroyed.terminal_state) object.Add("terminalState", ToString(*destroyed.terminal_state));
   object.Add("ttlSeconds", destroyed.ttl_seconds);

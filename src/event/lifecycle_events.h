@@ -39,8 +39,9 @@ struct Destroyed {
   std::optional<std::string> evidence_bundle_ref;  // EvidenceBundleUrn(run id)
   std::optional<ResidueClass> residue_class;
   std::optional<std::string> reason_code;  // ours: extensions.md §4
-  std::vector<std::string> new_hook_files;  // ours: hook and start-up files that the workload made in writable grants
+  std::vector<std::string> new_hook_files;  // ours: hook and start-up files made or changed in writable grants
   std::vector<std::string> set_id_files;    // ours: privileged files that are in writable grants after the run
+  bool grants_searched = true;              // false: there may be more of both; told as `truncated`
 };
 Draft DestroyedEvent(const CellRef& cell, const Destroyed& destroyed);
 

@@ -167,6 +167,23 @@ TEST_P(Files, FI09_ExistingStartUpFilesStayReadOnlyAndNewOnesAreNamed) {
       << run.err;
 }
 
+// Further down they can be written; then the end names them.
+TEST_P(Files, FI09_HookFilesOfProjectsFurtherDownAreNamed) {
+  for (const char* path : {"/sub", "/sub/.git", "/sub/.git/hooks", "/same", "/same/.git", "/same/.git/hooks"}) {
+    fs::create_directory(Rw() + path);
+    Own(Rw() + path);
+  }
+  Write(Rw() + "/same/.git/hooks/pre-commit", "old");
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));  // older than the run by more than a clock's tick
+  const Finished run = Shell(
+      "cd /attack-rw; echo new > sub/.git/hooks/pre-commit; mkdir -p made/.git; echo new > made/.envrc; echo twin > sub/ok",
+      {.options = {"--rw", Rw() + ":/attack-rw", "--summary"}});
+  EXPECT_EQ(run.status, 0) << run.err;
+  EXPECT_TRUE(run.Logged("lifecycle.v1.destroyed", {"/sub/.git/hooks", "/made/.envrc"})) << run.err;
+  EXPECT_NE(run.err.find("/sub/.git/hooks"), std::string::npos) << run.err;
+  EXPECT_FALSE(run.Logged("lifecycle.v1.destroyed", {"/same/"})) << run.err;
+}
+
 TEST_P(Files, FI10_NoDeviceNodes) {
   EXPECT_TRUE(Refused(Said(), "FI10", {"EPERM", "ENOENT"}));
   EXPECT_EQ(Shell("ls /dev | tr '\\n' ' '").out, "fd full null random shm stderr stdin stdout tty urandom zero ");
