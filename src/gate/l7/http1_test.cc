@@ -80,6 +80,12 @@ TEST(Http1Head, OneHostAndNoMore) {
   EXPECT_EQ(ParseHead(Get("hOST: b.example\r\n"), &head), HeadFault::kDuplicateHost);
 }
 
+TEST(Http1Head, AHostEndsInOneDotAtMost) {
+  EXPECT_EQ(Parsed("GET / HTTP/1.1\r\nHost: a.example.\r\n\r\n").irregular, nullptr);
+  EXPECT_NE(Parsed("GET / HTTP/1.1\r\nHost: a.example..\r\n\r\n").irregular, nullptr);
+  EXPECT_NE(Parsed("GET / HTTP/1.1\r\nHost: a.example..:80\r\n\r\n").irregular, nullptr);
+}
+
 TEST(Http1Head, OnlyTwoSpacesAndTwoVersions) {
   for (const char* line : {"GET  / HTTP/1.1", "GET / HTTP/1.1 ", "GET / x HTTP/1.1", "GET / HTTP/1.2", "GET / HTTP/2.0",
                            "GET / http/1.1"}) {

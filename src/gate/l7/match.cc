@@ -70,6 +70,7 @@ std::string HostOfAuthority(std::string_view authority, bool* clean) {
   std::string host(authority.substr(0, end));
   std::ranges::transform(host, host.begin(), Lower);
   if (host.ends_with('.')) host.pop_back();
+  if (host.ends_with('.')) *clean = false;  // the name's own reader takes a dot off too
   return host;
 }
 

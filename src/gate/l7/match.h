@@ -26,7 +26,7 @@ struct Host {
 Host ReadHost(std::string_view raw);
 
 // What is written before the port: "[v6]" whole, else up to the first ':'; lower-case; one trailing dot cut. `clean` is
-// false when a port is no number of at most five digits or a bracket is not closed.
+// false when a port is no number of at most five digits, a bracket is not closed or a second dot ends the name.
 std::string HostOfAuthority(std::string_view authority, bool* clean);
 
 class Matcher {
