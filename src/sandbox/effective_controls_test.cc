@@ -252,6 +252,8 @@ INSTANTIATE_TEST_SUITE_P(
         Lie{"Groups", [](auto& c) { c.supplementary_groups = 99; }, "supplementary"},
         Lie{"WritableUsr", [](auto& c) { Row(c, "/usr").flags = "rw,nosuid,nodev"; }, "/usr"},
         Lie{"WritableRoot", [](auto& c) { Row(c, "/").flags = "rw,nosuid,nodev"; }, "/ is mounted without ro"},
+        Lie{"DeviceNodes", [](auto& c) { Row(c, "/usr").flags = "ro,nosuid"; }, "/usr is mounted without nodev"},
+        Lie{"HostTmp", [](auto& c) { Row(c, "/tmp").fs_type = "ext4"; }, "/tmp is a ext4"},
         Lie{"SetId", [](auto& c) { Row(c, "/tmp").flags = "rw,nodev"; }, "nosuid"},
         Lie{"MissingMount", [](auto& c) { std::erase_if(c.mounts, [](auto& r) { return r.target == "/tmp"; }); }, "/tmp"},
         Lie{"HostProc", [](auto& c) { Row(c, "/proc").fs_type = "tmpfs"; }, "/proc"},
@@ -272,6 +274,49 @@ TEST(CheckAgainstPlan, RefusesACgroupLimitBelowThePlan) {
   EXPECT_FALSE(CheckAgainstPlan(controls, plan));
   controls.cgroup = {{"pids.max", "10"}};
   EXPECT_TRUE(CheckAgainstPlan(controls, plan));
+}
+
+TEST(CheckAgainstPlan, RefusesAMountOnWhichProgramsRunThatNoneShould) {
+  plan::Plan plan = TheSample().plan;
+  EffectiveControls controls = TheSample().controls;
+  const auto tmp = std::ranges::find_if(plan.mounts, [](const plan::Mount& mount) {
+    return mount.target == "/tmp" && mount.kind == plan::Mount::Kind::kTmpfs;
+  });
+  ASSERT_NE(tmp, plan.mounts.end());
+  tmp->no_exec = true;
+  Row(controls, "/tmp").flags = "rw,nosuid,nodev,noexec";
+  EXPECT_TRUE(CheckAgainstPlan(controls, plan));
+  Row(controls, "/tmp").flags = "rw,nosuid,nodev";
+  const auto checked = CheckAgainstPlan(controls, plan);
+  ASSERT_FALSE(checked);
+  EXPECT_THAT(checked.error().message, HasSubstr("/tmp is mounted without noexec"));
+}
+
+TEST(CheckAgainstPlan, RefusesAMountOfAnotherInode) {
+  plan::Plan plan = TheSample().plan;
+  EffectiveControls controls = TheSample().controls;
+  const auto usr = std::ranges::find_if(plan.mounts, [](const plan::Mount& mount) {
+    return mount.target == "/usr" && mount.kind == plan::Mount::Kind::kBind;
+  });
+  ASSERT_NE(usr, plan.mounts.end());
+  usr->inode = 7;
+  Row(controls, "/usr").source_inode = 7;
+  EXPECT_TRUE(CheckAgainstPlan(controls, plan));
+  Row(controls, "/usr").source_inode = 8;
+  const auto checked = CheckAgainstPlan(controls, plan);
+  ASSERT_FALSE(checked);
+  EXPECT_THAT(checked.error().message, HasSubstr("/usr shows inode 8 instead of 7"));
+}
+
+TEST(CheckAgainstPlan, RefusesAMountWhereOnlyADirectoryWasPlanned) {
+  plan::Plan plan = TheSample().plan;
+  plan.mounts.push_back({.kind = plan::Mount::Kind::kDirectory, .target = "/made"});
+  EffectiveControls controls = TheSample().controls;
+  EXPECT_TRUE(CheckAgainstPlan(controls, plan));
+  controls.mounts.push_back({"/made", "ro,nosuid,nodev", "ext4", 2});
+  const auto checked = CheckAgainstPlan(controls, plan);
+  ASSERT_FALSE(checked);
+  EXPECT_THAT(checked.error().message, HasSubstr("ext4 at /made was not planned"));
 }
 
 TEST(CheckAgainstPlan, NamesEverythingThatIsMissing) {

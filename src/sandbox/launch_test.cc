@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sandbox/launch.h"
+#include "wire/init_record.h"
+#include "wire/init_report.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -212,6 +215,33 @@ TEST(Launch, RefusesAPlanWithoutFilter) {
   plan = PlanFor({"true"});
   plan.guard_seccomp.clear();
   EXPECT_FALSE(RunCell(plan));
+}
+
+TEST(Launch, RefusesAPlanThatInitCouldNotHold) {
+  plan::Plan plan = PlanFor({"true"});
+  plan.rlimits.assign(wire::kMaxInitRlimits + 1, {RLIMIT_CORE, "core", 1, 1});
+  const auto outcome = RunCell(plan);
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().kind, base::ErrorKind::kLimit);
+}
+
+TEST(Launch, WhatTheBarrierCannotCarryIsRefusedAndItStaysShut) {
+  const plan::Plan plan = PlanFor({"true"});
+  auto cell = Cell::Launch(testing::OptionsFor(plan, {}));
+  ASSERT_TRUE(cell) << cell.error().message;
+  const std::string_view nul("A=b\0c", 5);
+  EXPECT_EQ(cell->OpenBarrier({&nul, 1}).error().kind, base::ErrorKind::kInvalid);
+  const std::vector<std::string_view> many(wire::kMaxBarrierTexts + 1, "A=b");
+  EXPECT_EQ(cell->OpenBarrier(many).error().kind, base::ErrorKind::kLimit);
+  const std::string text(wire::kMaxBarrierBytes, 'x');  // one more with its end
+  const std::string_view large = text;
+  EXPECT_EQ(cell->OpenBarrier({&large, 1}).error().kind, base::ErrorKind::kLimit);
+  for (const int signal : {0, -1, 65}) EXPECT_EQ(cell->Signal(signal).error().kind, base::ErrorKind::kInvalid) << signal;
+  EXPECT_FALSE(testing::WaitGone(cell->workload_pid(), std::chrono::milliseconds(0)));
+  EXPECT_TRUE(cell->OpenBarrier({}));
+  EXPECT_EQ(cell->OpenBarrier({}).error().kind, base::ErrorKind::kInternal) << "once";
+  EXPECT_TRUE(testing::WaitGone(cell->outer_pid(), std::chrono::milliseconds(5000)));
+  EXPECT_TRUE(cell->Signal(SIGTERM)) << "nobody is left to take it";
 }
 
 TEST(Launch, GivesAPseudoTerminalOfTheCellsOwn) {

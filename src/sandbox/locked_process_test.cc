@@ -188,5 +188,14 @@ TEST(LaunchLocked, MapsTheCellsUserWhereRootAsksForIt) {
   EXPECT_THAT(*map, HasSubstr("1001 1862270976"));
 }
 
+TEST(LaunchLocked, TakesNoMoreDescriptorsThanItCanMove) {
+  const auto probe = OpenProbe();
+  ASSERT_TRUE(probe) << probe.error().message;
+  const std::vector<int> many(33, -1);
+  const auto started = StartLocked({.program = probe->get(), .name = "probe", .descriptors = many});
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().kind, base::ErrorKind::kLimit);
+}
+
 }  // namespace
 }  // namespace sandbox

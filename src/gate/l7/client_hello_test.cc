@@ -87,6 +87,40 @@ TEST(ClientHello, ASecondMessageInItsRecordIsIrregular) {
   EXPECT_EQ(Read(reader, Record(Hello(ServerName(NameEntry("a.b"))) + "x")), State::kDone);
   EXPECT_NE(reader.hello().irregular, nullptr);
 }
+TEST(ClientHello, AProtocolListThatAnotherReaderMightReadOtherwiseIsIrregular) {
+  const std::string list = Block(Block("h2", 1), 2);
+  EXPECT_NE(Irregular(Extension(16, list) + Extension(16, list)), nullptr);
+  for (const std::string& bad : {std::string("x"), Block("", 2), Block(Block("", 1), 2), Block("\x05h2", 2), list + "x"}) {
+    EXPECT_NE(Irregular(Extension(16, bad)), nullptr) << bad.size();
+  }
+}
+
+// A hello of these parts.
+std::string Parts(std::string_view session, std::string_view ciphers, std::string_view compressions,
+                  std::string_view rest = {}) {
+  const std::string body = std::string("\x03\x03", 2) + std::string(32, 'r') + Block(session, 1) + Block(ciphers, 2) +
+                           Block(compressions, 1) + std::string(rest);
+  return Record("\x01" + Block(body, 3));
+}
+
+TEST(ClientHello, TheLengthsOfItsPartsAreBounded) {
+  const auto read = [](const std::string& bytes) {
+    HelloReader reader;
+    const State state = Read(reader, bytes);
+    return std::pair(state, state == State::kDone ? reader.hello().irregular != nullptr : false);
+  };
+  const std::string_view cipher("\x13\x01", 2), null("\0", 1);
+  const auto regular = std::pair(State::kDone, false), irregular = std::pair(State::kDone, true);
+  EXPECT_EQ(read(Parts(std::string(32, 's'), cipher, null)), regular) << "no extensions are none";
+  EXPECT_EQ(read(Parts(std::string(33, 's'), cipher, null)).first, State::kFault);
+  EXPECT_EQ(read(Parts("", "\x13", null)).first, State::kFault) << "half a cipher";
+  EXPECT_EQ(read(Parts("", "", null)), irregular);
+  EXPECT_EQ(read(Parts("", cipher, "")), irregular);
+  EXPECT_EQ(read(Parts("", cipher, null, Block("", 2))), regular);
+  EXPECT_EQ(read(Parts("", cipher, null, Block("", 2) + "x")), irregular) << "bytes behind the extensions";
+  EXPECT_EQ(read(Parts("", cipher, null, "x")).first, State::kFault) << "extensions that are cut";
+}
+
 TEST(ClientHello, AnOrdinaryHelloIsRegular) {
   EXPECT_EQ(Irregular(ServerName(NameEntry("a.b")) + Extension(16, Block(Block("h2", 1) + Block("http/1.1", 1), 2))),
             nullptr);
