@@ -46,12 +46,14 @@ base::Result<StopResult> RequestStop(const StateDir& state, std::string_view run
   const base::UniqueFd owner = TRY(std::move(entry));
   const int directory = owner.get();
   if (TRY(sys::TryFlock(directory, sys::Lock::kShared))) return StopResult::kNotLive;
-  const auto connection = sys::ConnectUnix(directory, kSocketName);
+  auto connection = sys::ConnectUnix(directory, kSocketName);
   const auto end = base::SystemClock().Boot() + deadline;
   // The lock, not the answer, tells the end: it is released after the seal, or by the supervisor's death.
   while (!TRY(sys::TryFlock(directory, sys::Lock::kShared))) {
-    if (!connection) return std::unexpected(base::Error(connection.error()).With("reach the supervisor of " + quoted));
+    // The socket comes a moment after the entry and goes a moment before it.
+    if (!connection) connection = sys::ConnectUnix(directory, kSocketName);
     if (base::SystemClock().Boot() > end) {
+      if (!connection) return std::unexpected(base::Error(connection.error()).With("reach the supervisor of " + quoted));
       return base::Fail(base::ErrorKind::kDeadline, "the supervisor of " + quoted + " was asked to stop, but still runs");
     }
     TRY(sys::Poll({}, kPollInterval));

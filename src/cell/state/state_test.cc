@@ -187,6 +187,29 @@ TEST_F(State, StopIsAskedThroughPathsOfAnyLength) {
   EXPECT_EQ(*result, StopResult::kEnded);
 }
 
+TEST_F(State, StopOfARunThatBeginsIsAskedOnceItCanBe) {
+  const auto state = Open();
+  auto entry = LiveEntry::Create(state, "r");
+  base::Result<StopResult> result;
+  std::thread asker([&] { result = RequestStop(state, "r", std::chrono::seconds(10)); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  auto socket = ControlSocket::Listen(*entry);
+  pollfd ready{socket->fd(), POLLIN, 0};
+  EXPECT_EQ(sys::Poll({&ready, 1}, std::chrono::seconds(5)).value(), 1);
+  ASSERT_TRUE(entry->Remove());
+  asker.join();
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(*result, StopResult::kEnded);
+}
+
+TEST_F(State, StopOfARunThatHasNoSocketFailsAtTheDeadlineAndSaysWhy) {
+  const auto state = Open();
+  auto entry = LiveEntry::Create(state, "r");
+  const auto result = RequestStop(state, "r", std::chrono::milliseconds(30));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().os_errno, ENOENT);
+}
+
 TEST_F(State, StopOfARunThatIsNotThereSaysSo) {
   const auto state = Open();
   EXPECT_EQ(RequestStop(state, "r", std::chrono::seconds(1)).value(), StopResult::kNotLive);
