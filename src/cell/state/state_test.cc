@@ -229,6 +229,14 @@ TEST_F(State, StopOfASupervisorThatHangsEndsAtTheDeadline) {
   EXPECT_EQ(result.error().kind, base::ErrorKind::kDeadline);
 }
 
+TEST_F(State, NoUidSlotReachesTheHostsRoot) {
+  const auto slots = top_ + "/uid";
+  for (const std::uint32_t base : {0u, UINT32_MAX, UINT32_MAX - 3, UINT32_MAX - 4 * kMaxUidSlots + 1}) {
+    EXPECT_FALSE(UidSlot::Acquire(base, slots)) << base;
+  }
+  EXPECT_TRUE(UidSlot::Acquire(UINT32_MAX - 4 * kMaxUidSlots, slots));
+}
+
 TEST_F(State, UidSlotsAreHeldOnce) {
   const auto slots = top_ + "/uid";
   auto first = UidSlot::Acquire(1000, slots);

@@ -56,6 +56,13 @@ bool HolderLives(int slot) {
 }  // namespace
 
 base::Result<UidSlot> UidSlot::Acquire(std::uint32_t base, const std::string& directory) {
+  // Past the end of the ids, a slot would be those of the host's root.
+  constexpr std::uint32_t kLastBase = UINT32_MAX - 4 * kMaxUidSlots;
+  if (base == 0 || base > kLastBase) {
+    return base::Fail(base::ErrorKind::kInvalid, "host ids for cells can't begin at " + std::to_string(base) +
+                                                     "; allowed is 1 to " + std::to_string(kLastBase) +
+                                                     " (CELLOS_UID_BASE)");
+  }
   const auto slots = TRY_WITH("take a host id for the cell", OpenSlots(directory));
   for (unsigned n = 0; n < kMaxUidSlots; ++n) {
     auto file = TRY(sys::OpenAt(slots.get(), std::to_string(n), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600));
