@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kReasonUnresolved = "unresolvable";
 constexpr std::string_view kRuntimeBroker = "runtimeBroker", kRuntimeLeased = "runtimeLeasedBroker";
-// A workload that asks in a loop must not fill the log.
+// A workload that asks in a loop must not fill the log: what comes after is told once, by its number.
 constexpr std::uint32_t kHandOversTold = 16, kDenialsTold = 100;
 
 base::Result<SecretValue> Assignment(const std::string& name, const SecretValue& value) {
@@ -48,7 +48,7 @@ base::Result<SecretSession> SecretSession::Deliver(const plan::Plan& plan, const
     if (wanted.delivery == "env") TRY(session.TellDelivered(session.records_.back(), recorder));
     if (is_identity) TRY(recorder.Emit(event::IdentityMaterializedEvent(recorder.cell(), *identity)));
   }
-  session.told_.resize(session.wanted_.size());
+  session.handed_over_.resize(session.wanted_.size());
   const bool leased = std::ranges::any_of(plan.secrets, [](const auto& s) { return s.delivery == kRuntimeLeased; });
   if (!leased) {
     for (const auto& [name, broker] : session.brokers_) broker->ForgetSources();
@@ -94,19 +94,35 @@ base::Result<SecretValue> SecretSession::HandOver(std::uint32_t index, Recorder&
     TellDenied(index, kReasonUnresolved, recorder);
     return value;
   }
-  if (told_[index] < kHandOversTold) {
-    ++told_[index];
-    TRY(TellDelivered(records_[index], recorder));
-  }
+  if (++handed_over_[index] <= kHandOversTold) TRY(TellDelivered(records_[index], recorder));
   return value;
 }
 
 void SecretSession::TellDenied(std::optional<std::uint32_t> index, std::string_view reason, Recorder& recorder) {
-  if (denials_told_ >= kDenialsTold) return;
+  if (index && *index >= records_.size()) index.reset();
+  if (denials_told_ >= kDenialsTold) {
+    ++further_denials_[{index, std::string(reason)}];
+    return;
+  }
   ++denials_told_;
-  event::Secret secret{.name = "(unknown)", .broker = "-", .delivery = std::string(kRuntimeBroker)};
-  if (index && *index < records_.size()) secret = records_[*index].secret;
-  recorder.TryEmit(event::SecretDeniedEvent(recorder.cell(), secret, reason));
+  recorder.TryEmit(event::SecretDeniedEvent(recorder.cell(), SecretOf(index), reason));
+}
+
+event::Secret SecretSession::SecretOf(std::optional<std::uint32_t> index) const {
+  if (index) return records_[*index].secret;
+  return {.name = "(unknown)", .broker = "-", .delivery = std::string(kRuntimeBroker)};
+}
+
+void SecretSession::TellRest(Recorder& recorder) {
+  for (std::size_t i = 0; i < handed_over_.size(); ++i) {
+    if (handed_over_[i] <= kHandOversTold) continue;
+    recorder.TryEmit(
+        event::SecretDeliveredEvent(recorder.cell(), records_[i].secret, handed_over_[i] - kHandOversTold));
+  }
+  handed_over_.clear();
+  for (const auto& [what, count] : std::exchange(further_denials_, {})) {
+    recorder.TryEmit(event::SecretDeniedEvent(recorder.cell(), SecretOf(what.first), what.second, count));
+  }
 }
 
 base::Result<SecretBroker*> SecretSession::BrokerFor(const std::string& name, const Settings& settings) {
@@ -123,6 +139,7 @@ std::vector<std::string_view> SecretSession::environment() const {
 }
 
 void SecretSession::Revoke(Recorder& recorder) {
+  TellRest(recorder);
   WipeValues();
   kept_.clear();
   wanted_.clear();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,7 +48,8 @@ class SecretSession {
   // A request that was refused before it came here.
   void TellDenied(std::optional<std::uint32_t> index, std::string_view reason, Recorder& recorder);
 
-  // Asks every broker to revoke and records the outcome for each secret.
+  // Tells the number of requests that have no event of their own, asks every broker to revoke and records the outcome for
+  // each secret.
   void Revoke(Recorder& recorder);
   const std::vector<SecretRecord>& records() const { return records_; }
   // Of every value that was resolved: what a workload puts into names is masked by it.
@@ -56,6 +58,8 @@ class SecretSession {
  private:
   base::Result<> DeliverOne(const plan::SecretPlan& wanted, const Settings& settings);
   base::Result<> TellDelivered(SecretRecord& record, Recorder& recorder);
+  event::Secret SecretOf(std::optional<std::uint32_t> index) const;
+  void TellRest(Recorder& recorder);
   base::Result<SecretBroker*> BrokerFor(const std::string& name, const Settings& settings);
 
   std::vector<std::pair<std::string, std::unique_ptr<SecretBroker>>> brokers_;
@@ -63,8 +67,10 @@ class SecretSession {
   std::vector<SecretRecord> records_;              // as plan.secrets
   std::vector<plan::SecretPlan> wanted_;
   std::vector<std::optional<SecretValue>> kept_;   // runtimeBroker, as plan.secrets
-  std::vector<std::uint32_t> told_;                // hand-overs on request that have an event
+  std::vector<std::uint64_t> handed_over_;         // on request, as plan.secrets
   std::uint32_t denials_told_ = 0;
+  using DenialKind = std::pair<std::optional<std::uint32_t>, std::string>;  // secret, reason
+  std::map<DenialKind, std::uint64_t> further_denials_;
   SecretTraces traces_;
   std::string cell_id_;
 };

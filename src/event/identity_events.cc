@@ -68,8 +68,10 @@ Draft UniversalTokenEvent(const CellRef& cell, std::optional<std::string> spec_h
   return Finish(kUniversalToken, std::move(object));
 }
 
-Draft SecretDeliveredEvent(const CellRef& cell, const Secret& secret) {
-  return Finish(kSecretDelivered, BeginSecret(cell, secret));
+Draft SecretDeliveredEvent(const CellRef& cell, const Secret& secret, std::optional<std::uint64_t> suppressed) {
+  Object object = BeginSecret(cell, secret);
+  object.Add("suppressed", suppressed);
+  return Finish(kSecretDelivered, std::move(object));
 }
 
 Draft SecretRevokedEvent(const CellRef& cell, const Secret& secret, RevokeOutcome outcome) {
@@ -78,9 +80,11 @@ Draft SecretRevokedEvent(const CellRef& cell, const Secret& secret, RevokeOutcom
   return Finish(kSecretRevoked, std::move(object));
 }
 
-Draft SecretDeniedEvent(const CellRef& cell, const Secret& secret, std::string_view reason) {
+Draft SecretDeniedEvent(const CellRef& cell, const Secret& secret, std::string_view reason,
+                        std::optional<std::uint64_t> suppressed) {
   Object object = BeginSecret(cell, secret);
   object.AddCut("reason", reason);
+  object.Add("suppressed", suppressed);
   return Finish(kSecretDenied, std::move(object));
 }
 

@@ -37,8 +37,11 @@ struct Secret {
 };
 enum class RevokeOutcome : std::uint8_t { kRevoked, kExpired, kNotRevocable };
 
-Draft SecretDeliveredEvent(const CellRef& cell, const Secret& secret);
+// `suppressed`: the row stands for that many that have none of their own.
+Draft SecretDeliveredEvent(const CellRef& cell, const Secret& secret,
+                           std::optional<std::uint64_t> suppressed = std::nullopt);
 Draft SecretRevokedEvent(const CellRef& cell, const Secret& secret, RevokeOutcome outcome);
-Draft SecretDeniedEvent(const CellRef& cell, const Secret& secret, std::string_view reason);
+Draft SecretDeniedEvent(const CellRef& cell, const Secret& secret, std::string_view reason,
+                        std::optional<std::uint64_t> suppressed = std::nullopt);
 
 }  // namespace event
