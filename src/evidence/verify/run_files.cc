@@ -153,16 +153,15 @@ base::Result<std::optional<FileView>> RunFiles::Find(const std::string& file) co
   return FileView(std::make_shared<base::UniqueFd>(*std::move(opened)), 0, static_cast<std::uint64_t>(status.st_size));
 }
 
-base::Result<> RunFiles::CheckNames() const {
-  if (is_bundle()) return {};
-  base::Result<> done;
+base::Result<std::vector<std::string>> RunFiles::Strangers(std::size_t most) const {
+  std::vector<std::string> names;
+  if (is_bundle()) return names;
   TRY(sys::ForEachEntry(directory_->get(), [&](const sys::DirectoryEntry& entry) {
     const bool known = IsFileOfRun(entry.name) || entry.name == "exports" || entry.name.starts_with(kReserve);
-    if (known) return true;
-    done = Invalid(fmt::format("the directory holds \"{}\", which is no file of a run", base::Escape(entry.name)));
-    return false;
+    if (!known) names.push_back(entry.name);
+    return names.size() < most;
   }));
-  return done;
+  return names;
 }
 
 base::Result<> RunFiles::ForEachExport(const std::function<base::Result<>(const std::string& name)>& visit) const {

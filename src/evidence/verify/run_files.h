@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -57,8 +58,9 @@ class RunFiles {
 
   // nullopt when there is none.
   base::Result<std::optional<FileView>> Find(const std::string& file) const;
-  // Fails when anything but the files of a run is there. A bundle was refused for that when it was opened.
-  base::Result<> CheckNames() const;
+  // Up to `most` names in the directory that are no files of a run: nothing signed speaks of them. A bundle has none, it was
+  // refused for that when it was opened.
+  base::Result<std::vector<std::string>> Strangers(std::size_t most) const;
   // Calls `visit` for every entry of exports/ until it fails.
   base::Result<> ForEachExport(const std::function<base::Result<>(const std::string& name)>& visit) const;
 

@@ -250,9 +250,13 @@ base::Result<> RunVerifier::CheckFiles() {
   }
   TRY(CheckStatement(*seal_, *zero_, *walk_));
   TRY(CheckSubjects(*seal_, files_, *walk_, plan_));
-  TRY(files_.CheckNames());
   TRY(CheckRequired());
-  Passed("files", "exactly the files that the seal names, each with its digest");
+  Passed("files", "every file that the seal names, each with its digest, and no export besides");
+  constexpr std::size_t kMostStrangers = 8;
+  for (const std::string& name : TRY(files_.Strangers(kMostStrangers))) {
+    Tell("files", Check::Result::kWarning,
+         fmt::format("\"{}\" in the directory is no file of the run; nothing signed speaks of it", base::Escape(name)));
+  }
   return {};
 }
 
