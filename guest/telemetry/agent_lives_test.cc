@@ -159,6 +159,24 @@ TEST_F(AgentTest, FullDetailKnowsEveryCauseOfDeath) {
   EXPECT_EQ(causes[43], kMany / 4);
 }
 
+TEST_F(AgentTest, FullDetailTellsOfADeathBeforeAnybodyReaps) {
+  constexpr std::uint64_t kUnreapedMs = 500;
+  WorldOptions options;
+  options.full = true;
+  const auto outcome = RunWorld(options, [](const WorldView&) {
+    kill(Fork([] {
+           for (;;) pause();
+         }),
+         SIGKILL);
+    usleep(kUnreapedMs * 1000);
+    return 0;
+  });
+  ExpectGoodEnd(outcome);
+  const auto ends = outcome.Of(ProbeSource::kProcessExited);
+  ASSERT_EQ(ends.size(), 2u);
+  EXPECT_LT(ends[0].guest_monotonic_ns + kUnreapedMs * 1'000'000 / 2, ends[1].guest_monotonic_ns);
+}
+
 TEST_F(AgentTest, MoreProcessesThanItHasDescriptorsBlindItNot) {
   WorldOptions options;
   options.full = true;

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "agent_fixture.h"
+#include "outbox.h"
 
 namespace guest {
 namespace {
@@ -227,6 +228,23 @@ TEST_F(AgentTest, AChannelThatNobodyReadsLosesEventsByTheUnitAndNeverItsAlignmen
   }
   EXPECT_GT(dropped, 0u);
   EXPECT_EQ(told + dropped, 3u * (kFlood + 1));
+}
+
+TEST_F(AgentTest, AChannelThatWasFullIsUsedAgainAsSoonAsItIsRead) {
+  WorldOptions options;
+  options.sources = SourceBit(ProbeSource::kNetConnectAttempted);
+  options.small_channel = true;
+  constexpr std::size_t kFlood = 4 * Outbox::kCapacity, kBurst = Outbox::kCapacity / 4;
+  const auto outcome = RunWorld(options, [](const WorldView&) {
+    for (std::size_t i = 1; i <= kFlood; ++i) {
+      connect(-1, nullptr, 0);
+      if (i % kBurst == 0) usleep(20'000);  // for the test to read
+    }
+    return 0;
+  });
+  ExpectGoodEnd(outcome);
+  // One that never asked again would have told what the channel took at first, and at the end what its queue held.
+  EXPECT_GT(outcome.Count(ProbeSource::kNetConnectAttempted), 2u * Outbox::kCapacity);
 }
 
 }  // namespace

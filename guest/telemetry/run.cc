@@ -65,10 +65,12 @@ void Loop::Start() {
 
 void Loop::Turn() {
   Beat(agent_.page);
+  // The workload waits while the kernel goes through these: only what can have something to say is asked. A channel that
+  // is not blocked tells its end when something is sent, and only in full are processes watched.
   pollfd watched[kPlaces] = {{agent_.listener, POLLIN, 0},
-                             {broken_ ? -1 : wire::kAgentChannelFd, static_cast<short>(blocked_ ? POLLOUT : 0), 0},
+                             {blocked_ && !broken_ ? wire::kAgentChannelFd : -1, POLLOUT, 0},
                              {agent_.inotify, POLLIN, 0},
-                             {agent_.epoll, POLLIN, 0}};
+                             {agent_.config.full ? agent_.epoll : -1, POLLIN, 0}};
   const uint64_t wait = next_tick_ > now_ ? next_tick_ - now_ : 0;
   const timespec timeout = {0, static_cast<long>(wait)};
   const long ready = Sys(SYS_ppoll, watched, kPlaces, &timeout, nullptr, 0);
