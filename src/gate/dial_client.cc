@@ -11,9 +11,14 @@
 
 namespace gate {
 
+static_assert(wire::kMaxDialsPerPacket <= sys::kMaxReceivedDescriptors);
+
 DialClient::~DialClient() { loop_.Unwatch(socket_); }
 
-base::Result<> DialClient::Start() { return loop_.Watch(socket_, EPOLLIN, this); }
+base::Result<> DialClient::Start() {
+  loop_.OnRoundEnd([this] { SendQueued(); });
+  return loop_.Watch(socket_, EPOLLIN, this);
+}
 
 Dialler::Ticket DialClient::Dial(wire::DialRequest request, Answer answer) {
   request.id = next_id_++;
@@ -25,25 +30,29 @@ Dialler::Ticket DialClient::Dial(wire::DialRequest request, Answer answer) {
     return ticket;
   }
   unsent_.push_back(request);
-  SendQueued();
   return ticket;
 }
 
 void DialClient::Cancel(Ticket ticket) { waiting_.erase(ticket); }
 
 void DialClient::SendQueued() {
-  while (!unsent_.empty()) {
-    const wire::DialRequest& request = unsent_.front();
-    if (waiting_.contains(request.id)) {
-      const long sent = sys::Send(socket_, {reinterpret_cast<const std::uint8_t*>(&request), sizeof request});
-      if (sent == -EAGAIN || sent == -ENOBUFS) return WatchOutput(true);
-      // The other end is gone: every answer comes as an error when the loop sees the end of the socket.
-      if (sent < 0) return;
-      ++outstanding_;
-    }
-    unsent_.pop_front();
+  while (!broken_ && (in_packet_ != 0 || FillPacket() != 0)) {
+    const long sent = sys::Send(socket_, {reinterpret_cast<const std::uint8_t*>(packet_.data()),
+                                          in_packet_ * sizeof(wire::DialRequest)});
+    if (sent == -EAGAIN || sent == -ENOBUFS) return WatchOutput(true);
+    // The other end is gone: every answer comes as an error when the loop sees the end of the socket.
+    if (sent < 0) return;
+    ++outstanding_;
+    in_packet_ = 0;
   }
   WatchOutput(false);
+}
+
+std::size_t DialClient::FillPacket() {
+  for (; !unsent_.empty() && in_packet_ < packet_.size(); unsent_.pop_front()) {
+    if (waiting_.contains(unsent_.front().id)) packet_[in_packet_++] = unsent_.front();
+  }
+  return in_packet_;
 }
 
 void DialClient::WatchOutput(bool on) {
@@ -52,32 +61,35 @@ void DialClient::WatchOutput(bool on) {
   (void)loop_.Watch(socket_, on ? EPOLLIN | EPOLLOUT : EPOLLIN, this);  // a change of a watch that exists
 }
 
+// What waits for output leaves at the end of this round anyhow.
 void DialClient::OnReady(int, std::uint32_t events) {
-  if ((events & EPOLLOUT) != 0) SendQueued();
   if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) Receive();
 }
 
 void DialClient::Receive() {
-  while (!broken_ && ReceiveOne() && outstanding_ != 0) {
+  while (!broken_ && ReceivePacket() && outstanding_ != 0) {
   }
 }
 
-bool DialClient::ReceiveOne() {
-  wire::DialReply reply;
-  base::UniqueFd descriptor;
-  const long count =
-      sys::ReceiveWithDescriptor(socket_, {reinterpret_cast<std::uint8_t*>(&reply), sizeof reply}, &descriptor);
+bool DialClient::ReceivePacket() {
+  std::array<wire::DialReply, wire::kMaxDialsPerPacket> replies;
+  std::array<base::UniqueFd, wire::kMaxDialsPerPacket> descriptors;
+  const long count = sys::ReceiveWithDescriptors(
+      socket_, {reinterpret_cast<std::uint8_t*>(replies.data()), sizeof replies}, descriptors);
   if (count == -EAGAIN) return false;
   if (count == 0 || (count < 0 && count != -EMSGSIZE)) {
     FailAll(count == 0 ? EPIPE : static_cast<int>(-count));
     return false;
   }
   if (outstanding_ != 0) --outstanding_;
-  if (count != sizeof reply) return true;  // nobody's: the descriptor closes
-  if (reply.error != 0 || !descriptor) {
-    Settle(reply.id, base::FailOs(reply.error > 0 ? reply.error : EPROTO, "dialling"));
-  } else {
-    Settle(reply.id, std::move(descriptor));
+  if (count < 0 || count % static_cast<long>(sizeof(wire::DialReply)) != 0) return true;  // nobody's: they close
+  base::UniqueFd* next = descriptors.data();
+  for (const wire::DialReply& reply : std::span(replies).first(static_cast<std::size_t>(count) / sizeof replies[0])) {
+    if (reply.error == 0 && *next) {
+      Settle(reply.id, std::move(*next++));
+    } else {
+      Settle(reply.id, base::FailOs(reply.error > 0 ? reply.error : EPROTO, "dialling"));
+    }
   }
   return true;
 }
@@ -91,6 +103,7 @@ void DialClient::FailAll(int error) {
   broken_ = true;
   loop_.Unwatch(socket_);
   unsent_.clear();
+  in_packet_ = 0;
   std::vector<Ticket> tickets;
   for (const auto& [ticket, answer] : waiting_) tickets.push_back(ticket);
   for (const Ticket ticket : tickets) Settle(ticket, base::FailOs(error, "the dialler is gone"));

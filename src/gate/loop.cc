@@ -134,11 +134,16 @@ base::Result<> Loop::Round(std::chrono::milliseconds longest) {
     entries_[fd].watcher->OnReady(static_cast<int>(fd), events[i].events);
   }
   FireDue();
-  for (std::size_t i = 0; i < flush_.size(); ++i) flush_[i]();
+  EndRound();
   return {};
 }
 
+void Loop::EndRound() {
+  for (std::size_t i = 0; i < flush_.size(); ++i) flush_[i]();
+}
+
 base::Result<> Loop::Run() {
+  EndRound();
   while (!stopped_) TRY(Round(std::chrono::milliseconds(-1)));
   return {};
 }

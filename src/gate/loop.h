@@ -36,7 +36,7 @@ class Loop {
   void Cancel(TimerId timer);
 
   base::BootTime Now() const { return now_; }  // taken once a round
-  // Called at the end of each round, after all watchers: batched output leaves here.
+  // Called at the end of each round, after all watchers, and before Run's first: batched output leaves here.
   void OnRoundEnd(std::function<void()> flush) { flush_.push_back(std::move(flush)); }
 
   // Runs until Stop.
@@ -69,6 +69,7 @@ class Loop {
   void Free(TimerId timer);
   void DropStale();
   void FireDue();
+  void EndRound();
   int WaitMilliseconds(std::chrono::milliseconds longest);
 
   const base::Clock& clock_;

@@ -171,23 +171,25 @@ long Splice(int from, int to, std::size_t bytes) {
 
 long ShutdownWrite(int socket) { return Raw("shutdown", SYS_shutdown, socket, SHUT_WR); }
 
-long ReceiveWithDescriptor(int socket, std::span<std::uint8_t> buffer, base::UniqueFd* descriptor) {
+long ReceiveWithDescriptors(int socket, std::span<std::uint8_t> buffer, std::span<base::UniqueFd> descriptors) {
   iovec part = {buffer.data(), buffer.size()};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];  // the kernel closes what does not fit
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxReceivedDescriptors)];
   msghdr message = {};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   message.msg_control = control;
-  message.msg_controllen = sizeof control;
+  message.msg_controllen = CMSG_SPACE(sizeof(int) * descriptors.size());  // the kernel closes what does not fit
   const long count = Raw("recvmsg", SYS_recvmsg, socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (count < 0) return count;
+  std::size_t taken = 0;
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t fds = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);  // two fit into the padding
+    const std::size_t fds = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     for (std::size_t i = 0; i < fds; ++i) {
       int fd;
       memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
-      *descriptor = base::UniqueFd(fd);
+      base::UniqueFd owned(fd);  // one more may fit into the padding
+      if (taken < descriptors.size()) descriptors[taken++] = std::move(owned);
     }
   }
   return (message.msg_flags & MSG_TRUNC) != 0 ? -EMSGSIZE : count;

@@ -38,9 +38,11 @@ long Send(int socket, std::span<const std::uint8_t> bytes);
 long Splice(int from, int to, std::size_t bytes);
 long ShutdownWrite(int socket);
 
-// One message of a seqpacket socket with at most one descriptor; further ones are closed. -EMSGSIZE when it was longer
-// than the buffer, 0 when the other end is closed.
-long ReceiveWithDescriptor(int socket, std::span<std::uint8_t> buffer, base::UniqueFd* descriptor);
+// One message of a seqpacket socket with at most as many descriptors as `descriptors` has room for, at most
+// kMaxReceivedDescriptors; further ones are closed. -EMSGSIZE when it was longer than the buffer, 0 when the other end is
+// closed.
+inline constexpr std::size_t kMaxReceivedDescriptors = 16;
+long ReceiveWithDescriptors(int socket, std::span<std::uint8_t> buffer, std::span<base::UniqueFd> descriptors);
 
 struct SplicePipe {
   base::UniqueFd read, write;

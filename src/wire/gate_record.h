@@ -143,12 +143,15 @@ struct DialRequest {
   std::uint8_t address[16] = {};
 };
 static_assert(sizeof(DialRequest) == 40);
-// Carries one descriptor when error is 0: non-blocking; TCP may still be connecting (poll for writing, SO_ERROR).
+// A packet of requests is answered by one packet of as many replies, in their order. It carries one descriptor for each
+// reply whose error is 0: non-blocking; TCP may still be connecting (poll for writing, SO_ERROR).
+inline constexpr std::size_t kMaxDialsPerPacket = 16;
 struct DialReply {
   std::uint64_t id = 0;
   std::int32_t error = 0;          // errno; EPERM: refused by the plan's tables
   std::uint32_t pad = 0;
 };
+// One request of `size` bytes (exactly sizeof(DialRequest)).
 GateRecordFault DecodeDialRequest(const void* bytes, std::size_t size, DialRequest* request);
 
 struct SecretRequest {

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <utility>
 
@@ -18,7 +19,9 @@ namespace cell {
 namespace {
 
 constexpr std::uint32_t kDialsPerSecond = 50'000;  // far above what a relay reaches, far below a flood's harm
-constexpr int kServedAtOnce = 64;
+constexpr std::size_t kServedAtOnce = 64;
+constexpr std::size_t kPacketBytes = wire::kMaxDialsPerPacket * sizeof(wire::DialRequest);
+static_assert(wire::kMaxDialsPerPacket <= sys::kMaxPassedFds);
 
 base::IpEndpoint TargetOf(const wire::DialRequest& request) {
   base::IpEndpoint to{.port = request.port};
@@ -40,25 +43,39 @@ short Dialler::events() const { return kept_ ? POLLOUT : POLLIN; }
 bool Dialler::Serve(std::string* why) {
   bool gone = false;
   if (kept_ && Send(*kept_, &gone)) kept_.reset();
-  for (int served = 0; served < kServedAtOnce && !kept_ && !gone; ++served) {
-    wire::DialRequest request;
-    char bytes[sizeof request + 1];
-    const auto received = sys::RecvMsg(socket_.get(), bytes, MSG_DONTWAIT);
+  for (std::size_t served = 0; served < kServedAtOnce && !kept_ && !gone;) {
+    char packet[kPacketBytes + 1];
+    const auto received = sys::RecvMsg(socket_.get(), packet, MSG_DONTWAIT);
     if (!received && received.error().os_errno == EAGAIN) return true;
     if (!received || received->bytes == 0) {
       gone = true;
       break;
     }
-    if (received->truncated || !received->fds.empty() ||
-        wire::DecodeDialRequest(bytes, received->bytes, &request) != wire::GateRecordFault::kNone) {
+    Answers answers;
+    if (received->truncated || !received->fds.empty() || !DialAll({packet, received->bytes}, &answers)) {
       *why = "a dial request that cannot be one";
       return false;
     }
-    Answer answer = Dial(request);
-    if (!Send(answer, &gone) && !gone) kept_ = std::move(answer);
+    served += answers.replies.size();
+    if (!Send(answers, &gone) && !gone) kept_ = std::move(answers);
   }
   if (gone) *why = "its dial socket was closed";
   return !gone;
+}
+
+bool Dialler::DialAll(std::string_view packet, Answers* answers) {
+  constexpr std::size_t kOne = sizeof(wire::DialRequest);
+  if (packet.size() % kOne != 0 || packet.size() > kPacketBytes) return false;
+  std::array<wire::DialRequest, wire::kMaxDialsPerPacket> requests;
+  const std::size_t count = packet.size() / kOne;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto fault = wire::DecodeDialRequest(packet.data() + i * kOne, kOne, &requests[i]);
+    if (fault != wire::GateRecordFault::kNone) return false;
+  }
+  answers->replies.reserve(count);
+  answers->sockets.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) answers->replies.push_back(Dial(requests[i], &answers->sockets));
+  return true;
 }
 
 const char* Dialler::WhyRefused(const wire::DialRequest& request, const base::IpEndpoint& to) const {
@@ -69,34 +86,34 @@ const char* Dialler::WhyRefused(const wire::DialRequest& request, const base::Ip
   return plan::WhyNotDialled(*network_, protocol, for_resolver, request.index, to);
 }
 
-Dialler::Answer Dialler::Dial(const wire::DialRequest& request) {
-  Answer answer{.reply = {.id = request.id}, .socket = {}};
+wire::DialReply Dialler::Dial(const wire::DialRequest& request, std::vector<base::UniqueFd>* sockets) {
+  wire::DialReply reply{.id = request.id};
   const base::IpEndpoint to = TargetOf(request);
   if (revoked_) {
-    answer.reply.error = EPERM;
-    return answer;
+    reply.error = EPERM;
+    return reply;
   }
   if (const char* why = WhyRefused(request, to); why != nullptr) {
     ++counters_.refused;
     on_refused_(base::ToString(to) + (request.protocol == wire::IpProtocol::kUdp ? "/udp" : "/tcp"), why);
-    answer.reply.error = EPERM;
-    return answer;
+    reply.error = EPERM;
+    return reply;
   }
   if (!WithinRate()) {
     ++counters_.over_rate;
-    answer.reply.error = EAGAIN;
-    return answer;
+    reply.error = EAGAIN;
+    return reply;
   }
   auto socket = sys::StartConnect(
       request.protocol == wire::IpProtocol::kUdp ? sys::DialProtocol::kUdp : sys::DialProtocol::kTcp, to);
   if (!socket) {
     ++counters_.failed;
-    answer.reply.error = socket.error().os_errno != 0 ? socket.error().os_errno : EIO;
-    return answer;
+    reply.error = socket.error().os_errno != 0 ? socket.error().os_errno : EIO;
+    return reply;
   }
   ++counters_.dialled;
-  answer.socket = std::move(*socket);
-  return answer;
+  sockets->push_back(std::move(*socket));
+  return reply;
 }
 
 bool Dialler::WithinRate() {
@@ -108,10 +125,12 @@ bool Dialler::WithinRate() {
   return in_second_++ < kDialsPerSecond;
 }
 
-bool Dialler::Send(const Answer& answer, bool* gone) {
-  const int fd = answer.socket.get();
-  const auto sent = sys::SendMsg(socket_.get(), {reinterpret_cast<const char*>(&answer.reply), sizeof answer.reply},
-                                 std::span(&fd, fd >= 0 ? 1 : 0), MSG_DONTWAIT);
+bool Dialler::Send(const Answers& answers, bool* gone) {
+  std::array<int, wire::kMaxDialsPerPacket> fds;
+  std::ranges::transform(answers.sockets, fds.begin(), &base::UniqueFd::get);
+  const std::string_view bytes(reinterpret_cast<const char*>(answers.replies.data()),
+                               answers.replies.size() * sizeof(wire::DialReply));
+  const auto sent = sys::SendMsg(socket_.get(), bytes, std::span(fds).first(answers.sockets.size()), MSG_DONTWAIT);
   if (sent) return true;
   const int error = sent.error().os_errno;
   *gone = error != EAGAIN && error != ETOOMANYREFS && error != ENOBUFS;

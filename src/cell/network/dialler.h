@@ -6,6 +6,8 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/ip_address.h"
@@ -17,7 +19,7 @@
 namespace cell {
 
 // Serves one asker over one seqpacket socket. Nothing waits: a TCP connect goes on in the asker's hands. At most one
-// answer is kept back when the asker does not read; then no request is read either.
+// packet of answers is kept back when the asker does not read; then no request is read either.
 class Dialler {
  public:
   enum class Asker : std::uint8_t { kGate, kUpstream };  // the upstream may dial resolvers alone
@@ -43,22 +45,25 @@ class Dialler {
   Dialler(Asker asker, const plan::NetworkPlan& network, const base::Clock& clock, base::UniqueFd socket,
           OnRefused on_refused)
       : asker_(asker), network_(&network), clock_(&clock), socket_(std::move(socket)), on_refused_(std::move(on_refused)) {}
-  struct Answer {
-    wire::DialReply reply;
-    base::UniqueFd socket;
+  // One packet.
+  struct Answers {
+    std::vector<wire::DialReply> replies;
+    std::vector<base::UniqueFd> sockets;  // of those without error
   };
-  Answer Dial(const wire::DialRequest& request);
+  // What a packet asks for; false: it cannot be one, and nothing of it was dialled.
+  bool DialAll(std::string_view packet, Answers* answers);
+  wire::DialReply Dial(const wire::DialRequest& request, std::vector<base::UniqueFd>* sockets);
   const char* WhyRefused(const wire::DialRequest& request, const base::IpEndpoint& to) const;
   bool WithinRate();
   // False: kept for later, or the asker is gone (then `gone`).
-  bool Send(const Answer& answer, bool* gone);
+  bool Send(const Answers& answers, bool* gone);
 
   Asker asker_;
   const plan::NetworkPlan* network_;  // not owned
   const base::Clock* clock_;          // not owned
   base::UniqueFd socket_;
   OnRefused on_refused_;
-  std::optional<Answer> kept_;
+  std::optional<Answers> kept_;
   bool revoked_ = false;
   Counters counters_;
   base::BootTime second_began_{0};

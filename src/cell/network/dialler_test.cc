@@ -119,6 +119,47 @@ TEST_F(DiallerTest, TheUpstreamDialsResolversAlone) {
   EXPECT_EQ(Answer(dialler, request).first, 0);
 }
 
+TEST_F(DiallerTest, EachRequestOfAPacketIsJudgedAndAnsweredInItsOrder) {
+  Dialler dialler = Make();
+  DialRequest requests[] = {Request("127.0.0.2", port_), Request("127.0.0.3", port_), Request("127.0.0.2", port_, 4),
+                            Request("127.0.0.2", port_)};
+  for (std::uint64_t i = 0; i < 4; ++i) requests[i].id = 10 + i;
+  ASSERT_TRUE(sys::SendMsg(asker_.get(), {reinterpret_cast<const char*>(requests), sizeof requests}));
+  std::string why;
+  ASSERT_TRUE(dialler.Serve(&why)) << why;
+  DialReply replies[4];
+  auto received = sys::RecvMsg(asker_.get(), {reinterpret_cast<char*>(replies), sizeof replies}, MSG_DONTWAIT);
+  ASSERT_TRUE(received);
+  ASSERT_EQ(received->bytes, sizeof replies);
+  EXPECT_EQ(received->fds.size(), 2u);
+  for (std::uint64_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(replies[i].id, 10 + i);
+    EXPECT_EQ(replies[i].error, i == 0 || i == 3 ? 0 : EPERM);
+  }
+  EXPECT_EQ(refused_, (std::vector<std::string>{"127.0.0.3:" + std::to_string(port_) + "/tcp",
+                                                "127.0.0.2:" + std::to_string(port_) + "/tcp"}));
+}
+
+TEST_F(DiallerTest, OneBrokenRequestOfAPacketEndsTheServiceAndNothingOfItIsDialled) {
+  Dialler dialler = Make();
+  DialRequest requests[] = {Request("127.0.0.2", port_), Request("127.0.0.2", port_)};
+  requests[1].port = 0;
+  ASSERT_TRUE(sys::SendMsg(asker_.get(), {reinterpret_cast<const char*>(requests), sizeof requests}));
+  std::string why;
+  EXPECT_FALSE(dialler.Serve(&why));
+  EXPECT_EQ(dialler.counters().dialled, 0u);
+}
+
+TEST_F(DiallerTest, APacketOfMoreRequestsThanAnHonestAskerSendsEndsTheService) {
+  Dialler dialler = Make();
+  const std::vector<DialRequest> requests(wire::kMaxDialsPerPacket + 1, Request("127.0.0.2", port_));
+  ASSERT_TRUE(sys::SendMsg(asker_.get(), {reinterpret_cast<const char*>(requests.data()),
+                                          requests.size() * sizeof requests[0]}));
+  std::string why;
+  EXPECT_FALSE(dialler.Serve(&why));
+  EXPECT_EQ(dialler.counters().dialled, 0u);
+}
+
 TEST_F(DiallerTest, NothingIsDialledAfterARevoke) {
   Dialler dialler = Make();
   dialler.Revoke();

@@ -194,9 +194,12 @@ void NetworkSession::Act(std::span<const pollfd> polls) {
   if (Ready(polls, first_slot_ + 6) && !upstream_dials_->Serve(&why)) Fail(fmt::format("{}: {}", kUpstreamProgram, why));
   if (telemetry_ && (Ready(polls, first_slot_ + 8) || telemetry_->more())) ReadTelemetry();
   if (telemetry_) telemetry_->Tick();
+  const bool was_gathering = gathering_;
   EndGathering();
   if (Ready(polls, first_slot_ + 1)) gathering_ = false;
-  if (!gathering_) ServeHelper(*gate_);
+  // A wait that ends for a dial request alone brought no record.
+  const bool told = Ready(polls, first_slot_) || Ready(polls, first_slot_ + 1) || was_gathering || gate_->more();
+  if (!gathering_ && (told || o_.clock->Boot() >= gate_->silent_at())) ServeHelper(*gate_);
   if (Ready(polls, first_slot_)) {
     gathering_ = !gate_->more();
     gather_until_ = o_.clock->Boot() + kGather;

@@ -90,7 +90,7 @@ base::Result<> Gate::Run(std::uint32_t lock) {
   ready.kind = wire::GateRecordKind::kReady;
   ready.count = lock;
   reporter_.Report(ready);
-  // The supervisor opens no barrier before it has read this, so it need not wait for a round.
+  // The supervisor opens no barrier before it has read this.
   reporter_.Flush();
   Beat();
   return loop_->Run();

@@ -159,6 +159,11 @@ void Flow::EndIfDone() {
 void Flow::Break(wire::ClosedBy by) {
   if (!told_ && phase_ == Phase::kConnecting) ReportFlow(wire::GateReason::kGateUpstreamFailure, ECONNABORTED);
   if (phase_ == Phase::kOpen && by == wire::ClosedBy::kPeer && !to_client_.Drained()) to_client_.Write(client_.get());
+  // The broken side needs no reset any more.
+  if (base::UniqueFd& broken = by == wire::ClosedBy::kPeer ? server_ : client_; broken) {
+    relay_.parts_.loop.Forget(broken.get());
+    broken.Reset();
+  }
   Finish(by, wire::GateReason::kNone, {}, true);
 }
 

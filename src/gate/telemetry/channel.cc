@@ -68,7 +68,7 @@ void TelemetryChannel::TakePassed() {
   while (!broken_) {
     std::uint8_t message[8];
     base::UniqueFd stream;
-    const long got = sys::ReceiveWithDescriptor(frames_, message, &stream);
+    const long got = sys::ReceiveWithDescriptors(frames_, message, {&stream, 1});
     if (got == -EAGAIN) return;
     if (got <= 0) {  // the supervisor is gone, or something that it is not
       broken_ = true;
