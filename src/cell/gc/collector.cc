@@ -119,7 +119,7 @@ bool MakerIsGone(std::string_view name) {
   if (!name.starts_with(kPrefix)) return false;
   name.remove_prefix(kPrefix.size());
   pid_t pid = 0;
-  if (std::from_chars(name.data(), name.data() + name.size(), pid).ec != std::errc() || pid <= 0) return false;
+  if (std::from_chars(name.data(), name.data() + name.size(), pid).ec != std::errc()) return false;
   const auto process = sys::PidfdOpen(pid);
   return !process && process.error().kind == base::ErrorKind::kNotFound;
 }

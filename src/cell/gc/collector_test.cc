@@ -120,6 +120,53 @@ TEST_F(Garbage, HalfMadeEntriesGoOnceTheyAreOld) {
   EXPECT_FALSE(fs::exists(state_.path() + "/live/.new-1-1"));
 }
 
+TEST_F(Garbage, AHalfMadeEntryWhoseMakerIsGoneGoesAtOnce) {
+  const pid_t maker = ::fork();
+  if (maker == 0) ::_exit(0);
+  ASSERT_EQ(::waitpid(maker, nullptr, 0), maker);
+  const auto live = state_.path() + "/live/";
+  const auto gone = ".new-" + std::to_string(maker) + "-1", there = ".new-" + std::to_string(::getpid()) + "-1";
+  const auto other = ".old-" + std::to_string(maker) + "-1";
+  const std::vector<std::string> kept = {there, other, ".new-0-1", ".new--1-1", ".new-x-1"};
+  fs::create_directory(live + gone);
+  for (const auto& name : kept) fs::create_directory(live + name);
+  EXPECT_THAT(CollectGarbage(state_).value(), IsEmpty());
+  EXPECT_FALSE(fs::exists(live + gone));
+  for (const auto& name : kept) EXPECT_TRUE(fs::exists(live + name)) << name;
+}
+
+TEST_F(Garbage, WhoseAnchorCannotBeReadStaysForTheNextTime) {
+  LeaveDead("r", [](LiveEntry&) {});
+  const auto anchor = state_.path() + "/live/r/anchor";
+  fs::remove(anchor);
+  fs::create_directory(anchor);
+  const auto dead = CollectGarbage(state_).value();
+  ASSERT_EQ(dead.size(), 1u);
+  EXPECT_THAT(dead[0].leftovers, ElementsAre(testing::HasSubstr("anchor not read")));
+  EXPECT_TRUE(fs::exists(state_.path() + "/live/r"));
+}
+
+TEST_F(Garbage, AProcessThatEndedByItselfIsNotToldAsKilled) {
+  int hold[2];
+  ASSERT_EQ(::pipe(hold), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    char byte;
+    ::close(hold[1]);
+    ::_exit(static_cast<int>(::read(hold[0], &byte, 1)));
+  }
+  LeaveDead("r", [&](LiveEntry& entry) { ASSERT_TRUE(entry.NoteProcess(child)); });
+  ::close(hold[0]);
+  ::close(hold[1]);
+  siginfo_t info;
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT), 0);
+  const auto dead = CollectGarbage(state_).value();
+  ::waitpid(child, nullptr, 0);
+  ASSERT_EQ(dead.size(), 1u);
+  EXPECT_EQ(dead[0].processes_killed, 0);
+  EXPECT_THAT(dead[0].leftovers, IsEmpty());
+}
+
 class Pruning : public Garbage {
  protected:
   void MakeRun(const std::string& id, bool sealed, std::time_t age) {
