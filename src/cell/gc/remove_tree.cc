@@ -82,6 +82,7 @@ class Remover {
   }
 
   // True when `name` is gone: a file, a link, an empty directory, or nothing. False: a directory that holds something.
+  // A mount point is an error, EBUSY: what is mounted, even from the same file system, is not entered.
   static base::Result<bool> RemovePlain(int directory, const std::string& name) {
     auto gone = sys::UnlinkAt(directory, name);
     if (gone || gone.error().os_errno == ENOENT) return true;
@@ -99,9 +100,6 @@ class Remover {
     constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
     const auto handle = TRY(sys::OpenAt(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
     const auto status = TRY(sys::Fstat(handle.get()));
-    if (status.st_dev != TRY(sys::Fstat(parent)).st_dev) {
-      return base::Fail(base::ErrorKind::kDenied, "\"" + base::Escape(name) + "\" is another file system; not entered");
-    }
     if ((status.st_mode & 0700) != 0700) {
       TRY(sys::ChmodAt(AT_FDCWD, "/proc/self/fd/" + std::to_string(handle.get()), 0700));
     }

@@ -9,7 +9,7 @@
 
 namespace cell {
 
-// Removes `name` (a directory, or anything else) in `parent`. Does not cross file systems, does not recurse, opens up
+// Removes `name` (a directory, or anything else) in `parent`. Does not enter what is mounted, does not recurse, opens up
 // directories of mode 000 that it owns. kDeadline when `deadline` passes first; absent is success.
 base::Result<> RemoveTree(int parent, const std::string& name, std::chrono::milliseconds deadline);
 

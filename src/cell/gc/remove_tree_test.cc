@@ -3,7 +3,10 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -68,6 +71,30 @@ TEST_F(Tree, WithNamesLikeOurOwnGoes) {
   fs::create_directories(top_ + "/t/a/.remove-1/z/w");
   EXPECT_TRUE(RemoveTree(parent_.get(), "t", kLong));
   EXPECT_TRUE(fs::is_empty(top_));
+}
+
+// A mount that is still there may be of the host's own files, on the same file system even.
+TEST_F(Tree, DoesNotReachIntoWhatIsMounted) {
+  fs::create_directories(top_ + "/t/mounted");
+  fs::create_directories(top_ + "/other/kept");
+  enum { kKept, kNoMount, kEntered, kToldAsGone };
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto place = top_ + "/t/mounted";
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount((top_ + "/other").c_str(), place.c_str(), nullptr, MS_BIND, nullptr) != 0) {
+      ::_exit(kNoMount);
+    }
+    // A descriptor of before the unshare would show the tree without the mount.
+    const base::UniqueFd here(::open(top_.c_str(), O_RDONLY | O_DIRECTORY));
+    const bool gone = RemoveTree(here.get(), "t", kLong).has_value();
+    ::_exit(!fs::exists(place + "/kept") ? kEntered : gone ? kToldAsGone : kKept);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == kNoMount) GTEST_SKIP() << "no right to mount";
+  EXPECT_EQ(WEXITSTATUS(status), kKept);
 }
 
 TEST_F(Tree, IsLeftForTheNextTimeAtTheDeadline) {
