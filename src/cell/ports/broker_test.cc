@@ -12,6 +12,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/unique_fd.h"
+
 namespace cell {
 namespace {
 
@@ -98,6 +100,11 @@ TEST(FileBroker, NeverBlocksOnWhatIsNoRegularFile) {
   TemporaryDirectory directory;
   const auto fifo = directory / "fifo";
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  // Held open for reading, it keeps what a writer left in it, as a file would.
+  const base::UniqueFd reader(::open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  base::UniqueFd writer(::open(fifo.c_str(), O_WRONLY | O_CLOEXEC));
+  ASSERT_EQ(::write(writer.get(), "value", 5), 5);
+  writer.Reset();
   for (const auto& path : {fifo, std::string("/dev/zero"), std::string("/tmp")}) {
     auto broker = MakeBroker("file", Environment({{"CELLOS_SECRET_FILE_K", path}}));
     EXPECT_FALSE((*broker)->Resolve("k", "cell", seconds(1))) << path;
@@ -150,10 +157,30 @@ TEST(Broker, SourcesAreParsedStrictly) {
 }
 
 TEST(Broker, NamesThatFoldToOneVariableAreRefused) {
-  const std::vector<std::string> alike = {"my-key", "MY_KEY"}, twice = {"a", "a"}, fine = {"a", "b.c"};
+  const std::vector<std::string> alike = {"my-key", "MY_KEY"}, twice = {"a", "a"}, fine = {"a", "b.c"}, odd = {"a=b"};
   EXPECT_FALSE(CheckSecretNames(alike));
   EXPECT_FALSE(CheckSecretNames(twice));
+  EXPECT_FALSE(CheckSecretNames(odd));  // the variable would be another one, its value of the document's choice
   EXPECT_TRUE(CheckSecretNames(fine));
+}
+
+std::string LockedMemory() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmLck:")) return line;
+  }
+  return {};
+}
+
+TEST(SecretValue, LeavesNoPageBehind) {
+  const auto before = LockedMemory();
+  {
+    auto value = SecretValue::Copy("one").value();
+    EXPECT_NE(LockedMemory(), before);
+    value = SecretValue::Copy("another").value();
+    EXPECT_EQ(value.view(), "another");
+  }
+  EXPECT_EQ(LockedMemory(), before);
 }
 
 TEST(SecretValue, IsLockedAndEmptyInAChild) {

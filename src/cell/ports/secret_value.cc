@@ -59,8 +59,8 @@ base::Result<SecretValue> SecretValue::ReadFrom(int fd) {
   // One byte more than allowed tells a file that is too large from one that just fits.
   auto value = TRY(Allocate(kMaxSecretBytes + 1));
   value.size_ = TRY(sys::ReadFull(fd, std::span(value.data_, kMaxSecretBytes + 1)));
-  if (value.size_ > kMaxSecretBytes) return base::Fail(base::ErrorKind::kLimit, "it holds more than 1 MiB");
-  // The value moves to pages of its own size, so that it does not count as a whole MiB against the limit of locked memory.
+  // The value moves to pages of its own size, so that it does not count as a whole MiB against the limit of locked memory;
+  // one that is too large is refused there.
   return Copy(value.view());
 }
 
