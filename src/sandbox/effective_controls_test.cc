@@ -241,6 +241,11 @@ INSTANTIATE_TEST_SUITE_P(
         Lie{"MissingNamespace", [](auto& c) { c.namespaces.erase("pid"); }, "pid namespace"},
         Lie{"Bounding", [](auto& c) { c.cap_bnd = 1; }, "bounding"},
         Lie{"Effective", [](auto& c) { c.cap_eff = 1ull << 21; }, "effective"},
+        Lie{"Permitted", [](auto& c) { c.cap_prm = 1; }, "permitted"},
+        Lie{"Inheritable", [](auto& c) { c.cap_inh = 1; }, "inheritable"},
+        Lie{"Witness", [](auto& c) { c.agent.emplace(); }, "a witness that nobody planned"},
+        Lie{"Rules", [](auto& c) { c.nft_table = "other"; }, "rules of table"},
+        Lie{"OtherRules", [](auto& c) { c.rules_sha256 = "0"; }, "rules in force are other ones"},
         Lie{"Ambient", [](auto& c) { c.cap_amb = 1; }, "ambient"},
         Lie{"NoNewPrivs", [](auto& c) { c.no_new_privs = false; }, "no_new_privs"},
         Lie{"NoFilter", [](auto& c) { c.seccomp_mode = 0; }, "filter"},
@@ -264,6 +269,29 @@ INSTANTIATE_TEST_SUITE_P(
         Lie{"Descriptor", [](auto& c) { c.descriptors.push_back(7); }, "7"},
         Lie{"NoStdin", [](auto& c) { c.descriptors = {1, 2}; }, "descriptors"}),
     [](const auto& lie) { return std::string(lie.param.name); });
+
+TEST(CheckAgainstPlan, RefusesAWitnessThatIsNotLocked) {
+  plan::Plan plan = TheSample().plan;
+  plan.telemetry.emplace();
+  EffectiveControls honest = TheSample().controls;
+  EXPECT_THAT(CheckAgainstPlan(honest, plan).error().message, HasSubstr("the witness was not read"));
+  honest.agent = AgentControls{0, 0, 0, 0, 0, /*no_new_privs=*/true, /*seccomp_mode=*/2, /*seccomp_filters=*/1,
+                               /*dumpable=*/false, /*outer_pid=*/2};
+  EXPECT_TRUE(CheckAgainstPlan(honest, plan));
+  const std::pair<std::function<void(AgentControls&)>, const char*> lies[] = {
+      {[](auto& a) { a.cap_inh = 1; }, "holds capabilities"}, {[](auto& a) { a.cap_prm = 1; }, "holds capabilities"},
+      {[](auto& a) { a.cap_eff = 1; }, "holds capabilities"}, {[](auto& a) { a.cap_bnd = 1; }, "holds capabilities"},
+      {[](auto& a) { a.cap_amb = 1; }, "holds capabilities"}, {[](auto& a) { a.no_new_privs = false; }, "no_new_privs"},
+      {[](auto& a) { a.seccomp_mode = 1; }, "no system-call"}, {[](auto& a) { a.seccomp_filters = 0; }, "no system-call"},
+      {[](auto& a) { a.dumpable = true; }, "is dumpable"},     {[](auto& a) { a.outer_pid = 3; }, "is process 3"}};
+  for (const auto& [tell, named] : lies) {
+    EffectiveControls controls = honest;
+    tell(*controls.agent);
+    const auto checked = CheckAgainstPlan(controls, plan);
+    ASSERT_FALSE(checked) << named;
+    EXPECT_THAT(checked.error().message, HasSubstr(named));
+  }
+}
 
 TEST(CheckAgainstPlan, RefusesACgroupLimitBelowThePlan) {
   plan::Plan plan = TheSample().plan;
