@@ -34,10 +34,10 @@ class SecretsTest : public testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(path_); }
 
-  SecretSession OnRequest() {
+  SecretSession OnRequest(const std::string& delivery = "runtimeBroker") {
     plan::Plan plan;
     plan.cell_id = "demo";
-    plan.secrets.push_back({.name = "TOKEN", .broker = "file", .key = "TOKEN", .delivery = "runtimeBroker"});
+    plan.secrets.push_back({.name = "TOKEN", .broker = "file", .key = "TOKEN", .delivery = delivery});
     Settings settings;
     settings.secret_sources["TOKEN"] = {.broker = "file", .key = path_ + "/value"};
     auto session = SecretSession::Deliver(plan, settings, std::nullopt, *recorder_);
@@ -81,6 +81,24 @@ TEST_F(SecretsTest, DenialsThatHaveNoEventOfTheirOwnAreCountedBySecretAndReason)
   ASSERT_EQ(lines.size(), 102u);
   EXPECT_THAT(lines[100] + lines[101], HasSubstr(R"("reason":"unauthorized","runId":"r1","suppressed":7)"));
   EXPECT_THAT(lines[100] + lines[101], HasSubstr(R"("reason":"unknown secret key","runId":"r1","suppressed":3)"));
+}
+
+TEST_F(SecretsTest, OnlyWhatIsDeliveredOnRequestIsHandedOver) {
+  SecretSession session = OnRequest("env");
+  EXPECT_FALSE(session.HandOver(0, *recorder_));  // its broker would still resolve it
+  EXPECT_EQ(Lines("secret.v1.denied").size(), 1u);
+  EXPECT_FALSE(session.HandOver(1, *recorder_));
+}
+
+TEST_F(SecretsTest, ALeasedSecretIsReadAgainEachTimeAndEachValueIsKnownAgain) {
+  SecretSession session = OnRequest("runtimeLeasedBroker");
+  EXPECT_EQ(session.HandOver(0, *recorder_)->view(), "s3cret");
+  std::ofstream(path_ + "/value") << "another-value-of-it";
+  EXPECT_EQ(session.HandOver(0, *recorder_)->view(), "another-value-of-it");
+  EXPECT_THAT(session.traces().Mask("said another-value-of-it"), testing::Not(HasSubstr("another-value")));
+  std::filesystem::remove(path_ + "/value");
+  EXPECT_FALSE(session.HandOver(0, *recorder_));
+  EXPECT_EQ(Lines("secret.v1.denied").size(), 1u);
 }
 
 TEST_F(SecretsTest, WhatIsAskedForSeldomIsToldEachTime) {
