@@ -30,8 +30,7 @@ QuestionFault ReadQuestionName(Bytes message, Question* question, std::size_t* a
     if (size + dot + length > kMaxNameText) return QuestionFault::kNameTooLong;
     if (dot != 0) question->name_text[size++] = '.';
     for (const std::uint8_t byte : message.subspan(*at, length)) {
-      if (byte <= 0x20 || byte > 0x7e) return QuestionFault::kBadLabelByte;
-      if (byte == '.' || byte == '\\' || byte == '*') return QuestionFault::kBadLabelByte;
+      if (byte < 0x20 || byte > 0x7e || byte == '.' || byte == '\\') return QuestionFault::kBadLabelByte;
       question->name_text[size++] = static_cast<char>(LowerCase(byte));
     }
     *at += length;
@@ -47,6 +46,7 @@ bool ReadOpt(Bytes message, Question* question, std::size_t* at) {
   const std::size_t options = Read16(message, *at + 9);
   if (*at + 1 + kFixedBytes + options > message.size()) return false;
   question->edns = true;
+  question->edns_at = static_cast<std::uint16_t>(*at);
   question->edns_bytes = Read16(message, *at + 3);
   question->dnssec_ok = (message[*at + 7] & 0x80) != 0;
   question->plain = options == 0;
@@ -114,7 +114,7 @@ const char* ToString(QuestionFault fault) {
 QuestionFault ParseQuestion(Bytes message, Question* question) {
   question->message = message;
   question->edns = question->dnssec_ok = question->plain = false;
-  question->edns_bytes = 0;
+  question->edns_bytes = question->edns_at = 0;
   question->name_size = 0;
   question->name_text[0] = '\0';
   if (message.size() < kHeaderBytes) return QuestionFault::kTooShort;

@@ -54,6 +54,7 @@ struct Question {
   bool dnssec_ok = false;
   bool plain = false;                  // no EDNS option and no byte behind what was parsed: equal questions are alike
   std::uint16_t edns_bytes = 0;        // UDP size offered; 0 without OPT
+  std::uint16_t edns_at = 0;           // offset of the OPT record
   std::uint8_t name_size = 0;
   char name_text[kMaxNameText + 1];    // lower case, NUL-terminated
 

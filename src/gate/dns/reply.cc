@@ -14,10 +14,10 @@ constexpr std::uint16_t kOwnUdpBytes = 1232;  // what fits every path without fr
 constexpr std::uint16_t kOptionExtendedError = 15;
 constexpr std::size_t kMinUdpBytes = 512, kMaxUdpBytes = 65507;
 
-std::size_t WriteOpt(std::uint8_t* out, std::uint16_t udp_bytes, bool dnssec_ok) {
+std::size_t WriteOpt(std::uint8_t* out, bool dnssec_ok) {
   memset(out, 0, kOptBytes);
   Write16(out + 1, kTypeOpt);
-  Write16(out + 3, udp_bytes);
+  Write16(out + 3, kOwnUdpBytes);
   if (dnssec_ok) out[7] = 0x80;
   return kOptBytes;
 }
@@ -78,7 +78,7 @@ std::size_t WriteReply(const Question& question, std::uint8_t rcode, const Exten
 
   Write16(to + 10, 1);
   std::uint8_t* opt = to + size;
-  size += WriteOpt(opt, kOwnUdpBytes, question.dnssec_ok);
+  size += WriteOpt(opt, question.dnssec_ok);
   if (error.code == 0) return size;
   const std::size_t text = std::min(error.text.size(), kMaxErrorText);
   Write16(opt + 9, static_cast<std::uint16_t>(6 + text));
@@ -91,20 +91,20 @@ std::size_t WriteReply(const Question& question, std::uint8_t rcode, const Exten
 
 std::size_t WriteForward(const Question& question, const ForwardOptions& options,
                          std::span<std::uint8_t, kMaxForwardBytes> out) {
-  constexpr std::uint16_t kAsked = kFlagRd | kFlagAd | kFlagCd;
+  const bool own_opt = options.ask_dnssec && !question.edns;
+  const std::size_t whole = own_opt ? kHeaderBytes + question.section_bytes : question.message.size();
+  std::size_t size = std::min(whole, kMaxForwardedBytes);
   std::uint8_t* to = out.data();
-  memset(to, 0, kHeaderBytes);
+  memcpy(to, question.message.data(), size);
   Write16(to, options.id);
-  Write16(to + 2, question.flags & kAsked);
-  Write16(to + 4, 1);
-  const Bytes section = question.section();
-  memcpy(to + kHeaderBytes, section.data(), section.size());
   if (options.letters != nullptr) Flip(to + kHeaderBytes, *options.letters);
-  const std::size_t size = kHeaderBytes + section.size();
-  if (!question.edns && !options.ask_dnssec) return size;
-  Write16(to + 10, 1);
-  return size + WriteOpt(to + size, question.edns ? question.edns_bytes : kOwnUdpBytes,
-                         question.dnssec_ok || options.ask_dnssec);
+  if (own_opt) {
+    size += WriteOpt(to + size, true);
+    Write16(to + 10, 1);
+  } else if (options.ask_dnssec && question.edns_at + kOptBytes <= size) {
+    to[question.edns_at + 7u] |= 0x80;
+  }
+  return size;
 }
 
 std::size_t UdpLimit(const Question& question) {

@@ -29,12 +29,11 @@ using CaseBits = std::array<std::uint64_t, 4>;
 struct ForwardOptions {
   std::uint16_t id = 0;
   const CaseBits* letters = nullptr;  // null: as the client wrote them
-  bool ask_dnssec = false;            // sets DO, with an OPT record where there was none
+  bool ask_dnssec = false;            // sets DO, with an OPT record of our own where there was none
 };
-inline constexpr std::size_t kMaxForwardBytes = 12 + 255 + 4 + 11;
-// What the client asks, under another id: RD, AD and CD as sent, its question, and where an OPT record came or DNSSEC
-// is asked for, one without options. Nothing else that the client wrote leaves: options and bytes that nothing counts
-// would be a way out that no budget knows. Bytes written.
+inline constexpr std::size_t kMaxForwardBytes = kMaxForwardedBytes + 11;
+// The client's message, at most its first 1,500 bytes, under another id. Bytes written. Where an OPT record of ours is
+// added, bytes that nothing counts behind the question are left out.
 std::size_t WriteForward(const Question& question, const ForwardOptions& options,
                          std::span<std::uint8_t, kMaxForwardBytes> out);
 
