@@ -79,7 +79,7 @@ tally() {
     /guest\.process_exit_status"}$/ { ++causes }
     /guest\.net_connect_attempted"}$/ { ++connects }
     /evidence_log\.v1\.coverage_closed"}$/ && /"observer":"agent","opened"/ { lost = number("dropped"); unknown = number("unknown") }
-    /process_census"}$/ { kernel = (number("processes") - 2) (number("overruns") ? "+" : "") }  # without the two inits of the cell
+    /process_census"}$/ { kernel = (number("processes") - 2) (number("overruns") + number("lost") ? "+" : "") }  # without the two inits of the cell
     BEGIN { kernel = "-" }
     END {
       made = 2 * lives + (kind == "connect" ? count : 0)
@@ -91,7 +91,7 @@ tally() {
 }
 echo
 printf '%-8s %9s %9s %9s %9s %9s %9s %9s %11s\n' made N spawned exited connects causes kernel lost unaccounted
-echo "(the workload itself is one process more; kernel: processes by the process connector, + where it was overrun; lost: declared;"
+echo "(the workload itself is one process more; kernel: processes by the process connector, + where it lost events; lost: declared;"
 echo "unaccounted below 0: causes of ends, which the made of killed processes do not count, are among the lost)"
 for count in $counts; do
   for kind in fork killed connect; do tally "$count" $kind; done

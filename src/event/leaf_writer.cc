@@ -25,8 +25,9 @@ void WriteLeaf(std::string& out, const Draft& draft, const LeafStamp& stamp) {
   constexpr std::size_t kRest = 512;  // names, numbers, and texts that come from a closed list
   const std::size_t room =
       kRest + draft.data.size() + stamp.id.size() + draft.source.size() + stamp.time.size() + draft.type.size();
-  out.resize_and_overwrite(room, [&](char* begin, std::size_t) {
-    TextPen pen(begin);
+  const std::size_t before = out.size();
+  out.resize_and_overwrite(before + room, [&](char* begin, std::size_t) {
+    TextPen pen(begin + before);
     pen.Text(R"({"boottimens":")").Decimal(static_cast<std::uint64_t>(stamp.boot.count()));
     pen.Text(R"(","data":)").Text(draft.data);
     pen.Text(R"(,"datacontenttype":"application/json","id":")").Text(stamp.id);

@@ -28,7 +28,7 @@ struct LeafStamp {
   std::string_view id;
 };
 
-// Replaces `out` by the leaf of `draft`, without LF.
+// Appends the leaf of `draft`, without LF, to `out`.
 void WriteLeaf(std::string& out, const Draft& draft, const LeafStamp& stamp);
 
 }  // namespace event

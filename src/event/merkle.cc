@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
+
+#include "crypto/sha256_many.h"
 
 namespace event {
 namespace {
@@ -11,7 +14,7 @@ namespace {
 constexpr std::uint64_t kSizeLimit = std::uint64_t{1} << 62;
 
 constexpr std::uint8_t kLeafPrefix[1] = {0};
-constexpr std::uint8_t kNodePrefix = 1;
+constexpr std::uint8_t kNodePrefix[1] = {1};
 
 }  // namespace
 
@@ -19,7 +22,7 @@ crypto::Digest LeafHash(std::string_view leaf) { return crypto::Sha256().Update(
 
 crypto::Digest NodeHash(const crypto::Digest& left, const crypto::Digest& right) {
   std::array<std::uint8_t, 1 + 2 * sizeof(crypto::Digest)> node;
-  node[0] = kNodePrefix;
+  node[0] = kNodePrefix[0];
   std::ranges::copy(right, std::ranges::copy(left, node.begin() + 1).out);
   return crypto::Sha256Of(node);
 }
@@ -29,6 +32,28 @@ void MerkleTree::AppendHash(crypto::Digest hash) {
   for (std::uint64_t rest = size_; (rest & 1) != 0; rest >>= 1) hash = NodeHash(peaks_[level++], hash);
   peaks_[level] = hash;
   ++size_;
+}
+
+// Level by level, like adding two numbers: what is new there behind the peak of that level, pairs go one level up.
+void MerkleTree::Append(std::span<const std::string_view> leaves) {
+  std::array<crypto::Digest, kMaxLeavesAtOnce + 1> rows[2];  // the first place of a row is the peak's
+  std::array<base::ByteSpan, kMaxLeavesAtOnce> messages;
+  for (std::size_t i = 0; i < leaves.size(); ++i) messages[i] = base::AsBytes(leaves[i]);
+  crypto::Digest *row = rows[0].data(), *above = rows[1].data();
+  crypto::Sha256Many(kLeafPrefix, {messages.data(), leaves.size()}, row + 1);
+  std::size_t count = leaves.size();
+  for (unsigned level = 0; count > 0; ++level, std::swap(row, above)) {
+    crypto::Digest* first = row + 1;
+    if ((size_ >> level & 1) != 0) {
+      *--first = peaks_[level];
+      ++count;
+    }
+    if (count % 2 != 0) peaks_[level] = first[count - 1];
+    count /= 2;
+    for (std::size_t i = 0; i < count; ++i) messages[i] = {first[2 * i].data(), 2 * sizeof(crypto::Digest)};
+    crypto::Sha256Many(kNodePrefix, {messages.data(), count}, above + 1);
+  }
+  size_ += leaves.size();
 }
 
 crypto::Digest MerkleTree::Root() const {

@@ -8,9 +8,9 @@
 #include "crypto/vkey.h"
 #include "event/checkpoint_text.h"
 #include "event/leaf_rules.h"
+#include "event/leaf_tree.h"
 #include "event/leaf_writer.h"
 #include "event/log_file.h"
-#include "event/merkle.h"
 #include "event/note.h"
 #include "event/recent_ids.h"
 #include "event/sink_feed.h"
@@ -47,14 +47,14 @@ struct RunLog::State {
   bool closed = false;
   std::string vkey;
 
-  MerkleTree tree;
+  LeafTree tree;
   std::array<Counters, kObserverCount> counters{};
   std::array<base::BootTime, kObserverCount> last_boot{};
   std::vector<Observer> unwritten;  // observers of the lines not yet in the kernel
 
   RecentIds ids;
   TimeText clock_text;
-  std::string leaf, id, first_time, last_time;
+  std::string id, first_time, last_time;
 
   std::uint64_t covered = 0;              // leaves under the newest checkpoint
   base::BootTime first_uncovered{};       // when the oldest leaf above it came
@@ -123,19 +123,20 @@ base::Result<LeafIndex> RunLog::State::Append(const Draft& draft) {
 
   MakeId(draft);
   const std::string_view time = clock_text.Format(wall);
-  WriteLeaf(leaf, draft, {.sequence = index, .boot = seen, .time = time, .id = id});
-  if (leaf.size() > kMaxLeafBytes) {
-    return base::Fail(base::ErrorKind::kLimit, "event " + std::string(draft.type) + " has " +
-                                                   std::to_string(leaf.size()) + " bytes, a leaf holds " +
-                                                   std::to_string(kMaxLeafBytes));
+  WriteLeaf(tree.room(), draft, {.sequence = index, .boot = seen, .time = time, .id = id});
+  if (const std::size_t size = tree.line().size(); size > kMaxLeafBytes) {
+    tree.Drop();
+    return base::Fail(base::ErrorKind::kLimit, "event " + std::string(draft.type) + " has " + std::to_string(size) +
+                                                   " bytes, a leaf holds " + std::to_string(kMaxLeafBytes));
   }
-  leaf.push_back('\n');
-  TRY(events.Add(leaf));
-  leaf.pop_back();
-
+  tree.room().push_back('\n');
+  if (auto added = events.Add(tree.line()); !added) {
+    tree.Drop();
+    return std::unexpected(std::move(added).error());
+  }
   unwritten.push_back(draft.observer);
-  tree.Append(leaf);
-  sinks.Owe(index, leaf);
+  sinks.Owe(index, tree.line().substr(0, tree.line().size() - 1));
+  tree.Keep();
   ids.Push(id);
   last = seen;
   last_time.assign(time);

@@ -8,10 +8,11 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
-#include "crypto/sha256.h"
+#include "crypto/sha256_many.h"
 #include "event/guest_events.h"
 #include "event/json_object.h"
 #include "sys/inet.h"
@@ -26,6 +27,7 @@ using std::chrono::milliseconds;
 using wire::ProbeSource;
 
 constexpr int kPacketsAtOnce = 32;
+constexpr std::size_t kEntriesAtOnce = 16;
 constexpr int kSocketBytes = 1 << 20;
 constexpr milliseconds kToldAtMostEvery{1000};
 // For the witness to end by itself, what init gives it included.
@@ -120,14 +122,29 @@ std::optional<std::string> TelemetrySession::TakePacket(std::size_t size) {
   at_ns_ = static_cast<std::uint64_t>(o_.clock->Boot().count());
   wall_ = o_.clock->Wall();
   if (const char* why = WhyDishonest(header)) return fmt::format("it sent telemetry that no honest one sends: {}", why);
-  std::size_t offset = sizeof header;
-  for (std::uint32_t i = 0; i < header.entries; ++i) {
-    // What the evidence can't take is counted and is the recorder's failure, which ends the run by itself.
-    (void)TakeEntry(wire::NextTelemetryEntry(buffer_.data(), &offset));
-  }
+  TakeEntries(header.entries);
   (void)file_->Flush();
   TakeHeader(header);
   return std::nullopt;
+}
+
+// Some at a time: their frames are hashed together.
+void TelemetrySession::TakeEntries(std::uint32_t count) {
+  std::array<wire::TelemetryEntry, kEntriesAtOnce> entries;
+  std::array<base::ByteSpan, kEntriesAtOnce> frames;
+  std::array<crypto::Digest, kEntriesAtOnce> digests;
+  std::size_t offset = sizeof(wire::TelemetryBatchHeader);
+  while (count > 0) {
+    const std::size_t some = std::min<std::size_t>(count, kEntriesAtOnce);
+    for (std::size_t i = 0; i < some; ++i) {
+      entries[i] = wire::NextTelemetryEntry(buffer_.data(), &offset);
+      frames[i] = {entries[i].frame, entries[i].head.frame_bytes};
+    }
+    crypto::Sha256Many({}, {frames.data(), some}, digests.data());
+    // What the evidence can't take is counted and is the recorder's failure, which ends the run by itself.
+    for (std::size_t i = 0; i < some; ++i) (void)TakeEntry(entries[i], digests[i]);
+    count -= static_cast<std::uint32_t>(some);
+  }
 }
 
 const char* TelemetrySession::WhyDishonest(const wire::TelemetryBatchHeader& header) const {
@@ -163,7 +180,7 @@ void TelemetrySession::TakeHeader(const wire::TelemetryBatchHeader& header) {
                             .spec_signature_hash = o_.spec_hash}));
 }
 
-base::Result<> TelemetrySession::TakeEntry(const wire::TelemetryEntry& entry) {
+base::Result<> TelemetrySession::TakeEntry(const wire::TelemetryEntry& entry, const crypto::Digest& digest) {
   const ProbeSource source = entry.head.source;
   // The cause of a process's end belongs to its end.
   const ProbeSource declared = source == ProbeSource::kAgentExitStatus ? ProbeSource::kProcessExited : source;
@@ -176,7 +193,8 @@ base::Result<> TelemetrySession::TakeEntry(const wire::TelemetryEntry& entry) {
                                        .comm = CommOf(entry),
                                        .monotonic_ns = entry.head.guest_monotonic_ns,
                                        .received_at = wall_ - ago,
-                                       .seen_at = std::max(At(entry.head.at_ns), created_at_)};
+                                       .seen_at = std::max(At(entry.head.at_ns), created_at_),
+                                       .sha256 = digest};
   if (traces_ != nullptr && !traces_->empty()) {
     const std::string masked = traces_->Mask(frame.comm);
     if (masked != frame.comm) return RecordMasked(entry, frame, masked);
@@ -193,21 +211,21 @@ base::Result<> TelemetrySession::RecordMasked(const wire::TelemetryEntry& entry,
   const std::size_t size = wire::EncodeTelemetryFrame(
       entry.head.source, frame.pid, {reinterpret_cast<const std::uint8_t*>(frame.comm.data()), frame.comm.size()},
       frame.monotonic_ns, bytes, sizeof bytes);
-  return Record(entry, frame, {reinterpret_cast<const char*>(bytes), size});
+  const std::string_view kept(reinterpret_cast<const char*>(bytes), size);
+  frame.sha256 = crypto::Sha256Of(kept);
+  return Record(entry, frame, kept);
 }
 
 base::Result<> TelemetrySession::Record(const wire::TelemetryEntry& entry,
                                         const event::GuestClaimWriter::Frame& frame, std::string_view kept) {
-  event::GuestClaimWriter::Frame stamped = frame;
-  stamped.sha256 = crypto::Sha256Of(kept);
   const char* source = wire::ProbeSourceText(entry.head.source);
   base::Result<const event::GuestClaim*> made = nullptr;
   if (entry.head.source == ProbeSource::kAgentExitStatus) {
-    const bool killed = (stamped.monotonic_ns & wire::kExitBySignal) != 0;
-    made = writer_.ExitStatus(source, stamped, killed ? event::ExitKind::kSignal : event::ExitKind::kExited,
-                              static_cast<std::uint32_t>(stamped.monotonic_ns));
+    const bool killed = (frame.monotonic_ns & wire::kExitBySignal) != 0;
+    made = writer_.ExitStatus(source, frame, killed ? event::ExitKind::kSignal : event::ExitKind::kExited,
+                              static_cast<std::uint32_t>(frame.monotonic_ns));
   } else {
-    made = writer_.Declaration(source, stamped);
+    made = writer_.Declaration(source, frame);
   }
   if (!made) return o_.recorder->Fail(event::Observer::kAgent, std::move(made).error());
   if (auto added = file_->Add(o_.recorder->log().size(), kept); !added) {

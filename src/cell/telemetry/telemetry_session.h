@@ -78,7 +78,8 @@ class TelemetrySession {
   std::optional<std::string> TakePacket(std::size_t size);
   const char* WhyDishonest(const wire::TelemetryBatchHeader& header) const;
   void TakeHeader(const wire::TelemetryBatchHeader& header);
-  base::Result<> TakeEntry(const wire::TelemetryEntry& entry);
+  void TakeEntries(std::uint32_t count);
+  base::Result<> TakeEntry(const wire::TelemetryEntry& entry, const crypto::Digest& digest);
   base::Result<> Record(const wire::TelemetryEntry& entry, const event::GuestClaimWriter::Frame& frame, std::string_view kept);
   base::Result<> RecordMasked(const wire::TelemetryEntry& entry, event::GuestClaimWriter::Frame frame, std::string_view name);
   void TellUndeclared(wire::ProbeSource source);

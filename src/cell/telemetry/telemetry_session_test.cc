@@ -165,6 +165,24 @@ TEST_F(TelemetrySessionTest, AClaimIsStampedByTheRunAndItsFrameKept) {  // TM-02
   EXPECT_EQ(FramesFileBytes(), Entry(2, first) + Entry(3, second));
 }
 
+TEST_F(TelemetrySessionTest, EachOfManyClaimsInOnePacketHasItsOwnFrame) {
+  constexpr std::uint32_t kClaims = 37;
+  std::string kept;
+  for (std::uint32_t i = 0; i < kClaims; ++i) {
+    Add(ProbeSource::kProcessSpawned, 100 + i, "sh", i);
+    kept += Entry(2 + i, Frame(ProbeSource::kProcessSpawned, 100 + i, "sh", i));
+  }
+  EXPECT_EQ(Send(), std::nullopt);
+  const auto lines = Lines();
+  ASSERT_EQ(lines.size(), kClaims);
+  for (std::uint32_t i = 0; i < kClaims; ++i) {
+    EXPECT_THAT(lines[i], HasSubstr(crypto::Hex(crypto::Sha256Of(Frame(ProbeSource::kProcessSpawned, 100 + i, "sh", i)))));
+    EXPECT_THAT(lines[i], HasSubstr("\"guestPid\":" + std::to_string(100 + i) + ","));
+  }
+  session_->Close();
+  EXPECT_EQ(FramesFileBytes(), kept);
+}
+
 TEST_F(TelemetrySessionTest, TheCauseOfADeathIsToldWithIt) {
   Add(ProbeSource::kAgentExitStatus, 42, "sh", wire::kExitBySignal | 9);
   Add(ProbeSource::kAgentExitStatus, 43, "sh", 3);
