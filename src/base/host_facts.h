@@ -53,6 +53,7 @@ struct FactsRequest {
   std::vector<std::string> readable, writable;  // sources of authority.filesystem, absolute
   std::string caller_directory;                 // canonical working directory of the caller, or empty
   std::string state_directory;                  // CELLOS_STATE_DIR: never reachable through a grant
+  std::vector<std::string> usual_state_directories;  // where other runs keep theirs: no more reachable
   std::string cgroup_parent;                    // CELLOS_CGROUP_PARENT, or empty
   std::vector<std::string> executables;         // host paths of argv[0] and its allowed prefixes, to be resolved
   bool network = false;                         // the host's own addresses, which no name opens
@@ -78,7 +79,8 @@ struct HostFacts {
   std::vector<ResolvedPath> grants;      // every path of authority.filesystem, in document order: readable, writable
   std::vector<BeneathGrant> protected_files;   // existing hook and start-up files in writable grants
   std::vector<BeneathGrant> service_sockets;   // existing sockets of host services in any grant (docker, D-Bus, …)
-  std::string state_directory;                 // canonical; empty: none yet
+  std::vector<std::string> state_directories;  // canonical, none within another
+  std::vector<std::string> missing_state_directories;  // usual ones that the caller, and so a cell of his, could make
   // Names below `/` that hold programs and libraries: -> text of the link into /usr ("usr/bin"), or "" for a directory.
   std::map<std::string, std::string> root_links;
   // Entries of the host's /etc that a cell may see and that exist: name below /etc -> canonical path.

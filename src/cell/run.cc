@@ -46,6 +46,7 @@ plan::Settings PlanSettings(const RunRequest& request, const std::string& run_id
           .argv0_prefixes = s.argv0_prefixes,
           .cgroup_parent = s.cgroup_parent,
           .state_directory = request.state != nullptr ? request.state->path() : std::string(),
+          .usual_state_directories = request.usual_state_directories,
           .caller_directory = request.caller_directory,
           .uid_base = s.uid_base,
           .export_dir = s.export_dir,

@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -28,6 +29,7 @@ struct RunRequest {
   bool document_too_large = false;  // over the size limit: `document` is empty, the run is refused
   Settings settings;
   StateDir* state = nullptr;        // not owned
+  std::vector<std::string> usual_state_directories;  // of other runs, beside `state`: no grant reaches them
   std::string caller_directory;     // canonical working directory of the caller
   CallerStreams streams;
   bool stdin_open = true;           // false: --no-stdin

@@ -132,6 +132,22 @@ TEST_F(Program, EventsAreNotWrittenIntoTheStateDirectory) {
   EXPECT_EQ(Cellos({"verify", id}).status, 0);
 }
 
+TEST_F(Program, NoGrantShowsTheStateDirectoryOfOtherRuns) {
+  fs::create_directories(top_ + "/home/.local/state/cellos/runs/earlier");
+  fs::create_directories(top_ + "/home/.local/state/other");
+  const std::string home = std::getenv("HOME") != nullptr ? std::getenv("HOME") : "/";
+  ::setenv("HOME", (top_ + "/home").c_str(), 1);
+  for (const char* option : {"--ro", "--rw"}) {
+    const auto above = Cellos({"run", option, top_ + "/home:/h", "--", "find", "/h/.local/state"});
+    EXPECT_EQ(above.status, 0) << above.err;
+    EXPECT_THAT(above.out, HasSubstr("/h/.local/state/cellos\n"));
+    EXPECT_THAT(above.out, HasSubstr("/h/.local/state/other\n"));
+    EXPECT_THAT(above.out, testing::Not(HasSubstr("runs"))) << option;
+  }
+  EXPECT_EQ(Cellos({"run", "--ro", top_ + "/home/.local/state/cellos/runs:/h", "--", "true"}).status, 126);
+  ::setenv("HOME", home.c_str(), 1);
+}
+
 TEST_F(Program, OutputThatCouldNotBeWrittenIsToldAndNeverASuccess) {
   const std::string program = "CELLOS_STATE_DIR=" + top_ + "/state " CELLOS_BIN_DIR "/cellos run ";
   const auto status = [&](const std::string& words) {

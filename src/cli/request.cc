@@ -60,6 +60,9 @@ std::expected<PreparedRequest, EarlyEnd> PrepareRequest(const Options& options) 
   prepared.request.document_too_large = document->too_large;
   prepared.request.settings = settings->cell;
   prepared.request.caller_directory = CallerDirectory();
+  prepared.request.usual_state_directories = cell::UsualStatePaths(Getenv);
+  // The one in use is made by the run.
+  if (const auto own = StatePath(*settings, ::geteuid(), Getenv)) std::erase(prepared.request.usual_state_directories, *own);
   prepared.request.stdin_open = !options.no_stdin;
   prepared.settings = std::move(*settings);
   return prepared;

@@ -55,8 +55,16 @@ base::Result<> JudgeSource(const Asked& asked, const base::ResolvedPath& source,
   for (const std::string_view tree : kRefusedSources) {
     if (IsAtOrBelow(path, tree)) return Refuse(asked, "source", path, "belongs to the kernel or to cellos; no cell sees it");
   }
-  if (!facts.state_directory.empty() && IsAtOrBelow(path, facts.state_directory)) {
-    return Refuse(asked, "source", path, "lies in the state directory, which holds keys and evidence");
+  for (const std::string& state : facts.state_directories) {
+    if (IsAtOrBelow(path, state)) return Refuse(asked, "source", path, "lies in a state directory, which holds keys and evidence");
+  }
+  for (const std::string& missing : facts.missing_state_directories) {
+    // Whoever makes it first chooses the keys of every run that uses it.
+    if (asked.read_only || !IsAtOrBelow(missing, path)) continue;
+    const std::string place = base::Escape(missing);
+    return Refuse(asked, "source", path,
+                  fmt::format("would let the workload make {0}, where other runs look for their keys; make it before: mkdir "
+                              "-p -m 700 {0}", place));
   }
   if (source.kind == base::FileKind::kOther) {
     return Refuse(asked, "source", path, "is a socket, FIFO or device; only directories and regular files are granted");
@@ -120,9 +128,10 @@ void HideServices(const PlannedGrant& grant, const base::HostFacts& facts, std::
     warnings.push_back(fmt::format("{} is a service of this host and stays hidden in the grant of {}", path,
                                    Source(grant, facts).canonical));
   }
-  if (facts.state_directory.empty()) return;
-  const auto state = Below(facts.state_directory, Source(grant, facts).canonical);
-  if (state) hide(*state, base::FileKind::kDirectory);
+  for (const std::string& path : facts.state_directories) {
+    const auto state = Below(path, Source(grant, facts).canonical);
+    if (state) hide(*state, base::FileKind::kDirectory);
+  }
 }
 
 void Protect(const PlannedGrant& grant, const std::vector<PlannedGrant>& grants, const base::HostFacts& facts,

@@ -101,7 +101,7 @@ TEST(Grants, OneTargetTwiceIsRefused) {
 
 TEST(Grants, TheStateDirectoryIsOutOfReach) {
   base::HostFacts facts = test::Facts();
-  facts.state_directory = "/home/u/.local/state/cellos";
+  facts.state_directories = {"/home/u/.local/state/cellos"};
   facts.grants = {test::Directory("/home/u/.local/state/cellos/keys", 5)};
   EXPECT_FALSE(PlanOf({{"/home/u/.local/state/cellos/keys", "/x"}}, {}, facts));
   facts.grants = {test::Directory("/home/u", 5)};
@@ -112,7 +112,7 @@ TEST(Grants, TheStateDirectoryIsOutOfReach) {
 
 TEST(Grants, TheStateDirectoryCantBeReplacedThroughAWritableGrantOfADirectoryAboveIt) {
   base::HostFacts facts = test::Facts();
-  facts.state_directory = "/home/u/.local/state/cellos";
+  facts.state_directories = {"/home/u/.local/state/cellos"};
   facts.grants = {test::Directory("/home/u", 5)};
   const auto plan = PlanOf({}, {{"/home/u", "/h"}}, facts);
   ASSERT_TRUE(plan);
@@ -120,6 +120,30 @@ TEST(Grants, TheStateDirectoryCantBeReplacedThroughAWritableGrantOfADirectoryAbo
   EXPECT_GT(outer, Find(*plan, Kind::kGrant, "/h"));
   EXPECT_GT(inner, outer);
   EXPECT_GT(Find(*plan, Kind::kMask, "/h/.local/state/cellos"), inner);
+}
+
+TEST(Grants, EveryStateDirectoryIsOutOfReachAlike) {
+  base::HostFacts facts = test::Facts();
+  facts.state_directories = {"/home/u/.local/state/cellos", "/var/lib/cellos"};
+  for (const std::string& state : facts.state_directories) EXPECT_FALSE(PlanOf({{state, "/x"}}, {}, facts)) << state;
+  facts.grants = {test::Directory("/var/lib", 5), test::Directory("/home/u", 6)};
+  const auto plan = PlanOf({{"/var/lib", "/l"}}, {{"/home/u", "/h"}}, facts);
+  ASSERT_TRUE(plan);
+  EXPECT_GT(Find(*plan, Kind::kMask, "/l/cellos"), Find(*plan, Kind::kGrant, "/l"));
+  EXPECT_GT(Find(*plan, Kind::kMask, "/h/.local/state/cellos"), Find(*plan, Kind::kGrant, "/h"));
+}
+
+TEST(Grants, AStateDirectoryThatTheWorkloadCouldMakeIsRefusedWithTheRemedy) {
+  base::HostFacts facts = test::Facts();
+  facts.missing_state_directories = {"/home/u/.local/state/cellos"};
+  for (const char* source : {"/home/u", "/home/u/.local", "/home/u/.local/state"}) {
+    const auto plan = PlanOf({}, {{source, "/h"}}, facts);
+    ASSERT_FALSE(plan) << source;
+    EXPECT_THAT(plan.error().message, HasSubstr("writable[0]"));
+    EXPECT_THAT(plan.error().message, HasSubstr("mkdir -p -m 700 /home/u/.local/state/cellos"));
+    EXPECT_TRUE(PlanOf({{source, "/h"}}, {}, facts)) << "nothing is made in " << source;
+  }
+  EXPECT_TRUE(PlanOf({}, {{"/home/u/job", "/h"}}, facts));
 }
 
 TEST(Grants, ServicesOfTheHostStayHidden) {

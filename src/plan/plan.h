@@ -106,6 +106,7 @@ struct Settings {
   std::vector<std::string> argv0_prefixes;   // CELLOS_RUN_ARGV0_ALLOW_PREFIXES
   std::string cgroup_parent;                 // CELLOS_CGROUP_PARENT
   std::string state_directory;               // no grant reaches it
+  std::vector<std::string> usual_state_directories;  // nor these, of other runs
   std::string caller_directory;              // canonical
   std::uint32_t uid_base = 0x70000000;       // CELLOS_UID_BASE
   std::string export_dir;                    // CELLOS_EXPORT_DIR: an extra local export root; empty = the run directory

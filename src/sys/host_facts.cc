@@ -140,13 +140,14 @@ std::vector<std::string> SocketsOfEnvironment() {
 }
 
 // Paths that no grant may show although nothing in their names says so: views of the kernel that are mounted elsewhere
-// (a chroot's /proc), and the state directory seen through a bind mount.
+// (a chroot's /proc), and a state directory seen through a bind mount.
 base::Result<std::vector<std::string>> HiddenByMount(const base::HostFacts& facts) {
   if (facts.grants.empty()) return std::vector<std::string>();
   const std::string table = TRY(ReadFile(AT_FDCWD, "/proc/self/mountinfo", kMountinfoBytes));
   std::vector<std::string> paths = KernelMounts(table);
-  if (facts.state_directory.empty()) return paths;
-  for (std::string& other : OtherPathsOf(facts.state_directory, table)) paths.push_back(std::move(other));
+  for (const std::string& state : facts.state_directories) {
+    for (std::string& other : OtherPathsOf(state, table)) paths.push_back(std::move(other));
+  }
   return paths;
 }
 
@@ -155,7 +156,7 @@ base::Result<> RefuseHidden(const base::HostFacts& facts, const std::vector<std:
     for (const std::string& path : hidden) {
       if (!Below(grant.canonical, path)) continue;
       return base::Fail(base::ErrorKind::kDenied,
-                        fmt::format("{} shows {}, which is a view of the kernel or the state directory; no cell sees it",
+                        fmt::format("{} shows {}, which is a view of the kernel or a state directory; no cell sees it",
                                     base::Escape(grant.asked), base::Escape(path)));
     }
   }
@@ -186,6 +187,51 @@ base::Result<> FindServiceSockets(base::HostFacts& facts, const std::vector<std:
                                        .inode = status->st_ino});
     }
   }
+  return {};
+}
+
+// The path that a usual state directory would have, where the caller may make it; nullopt where he may not.
+base::Result<std::optional<std::string>> WouldBeMadeAt(std::string path) {
+  std::string missing;
+  for (std::size_t slash = path.rfind('/'); slash != std::string::npos; slash = path.rfind('/')) {
+    missing.insert(0, path.substr(slash));
+    path.resize(slash);
+    const auto above = Resolve(path.empty() ? "/" : path);
+    if (!above && !IsAbsent(above.error())) return std::unexpected(above.error());
+    if (!above) continue;
+    if (::faccessat(AT_FDCWD, above->canonical.c_str(), W_OK | X_OK, AT_EACCESS) != 0) return std::nullopt;
+    return (above->canonical == "/" ? "" : above->canonical) + missing;
+  }
+  return std::nullopt;
+}
+
+// One within another is hidden with it.
+void KeepOutermost(std::vector<std::string>& paths) {
+  std::ranges::sort(paths);
+  std::vector<std::string> outer;
+  for (std::string& path : paths) {
+    const auto holds = [&path](const std::string& above) { return Below(path, above).has_value(); };
+    if (std::ranges::none_of(outer, holds)) outer.push_back(std::move(path));
+  }
+  paths = std::move(outer);
+}
+
+base::Result<> FindStateDirectories(const base::FactsRequest& request, base::HostFacts& facts) {
+  if (!request.state_directory.empty()) {
+    const auto state = Resolve(request.state_directory);
+    if (!state && !IsAbsent(state.error())) return std::unexpected(state.error());
+    facts.state_directories.push_back(state ? state->canonical : request.state_directory);
+  }
+  if (facts.grants.empty()) return {};
+  for (const std::string& path : request.usual_state_directories) {
+    const auto state = Resolve(path);
+    if (!state && !IsAbsent(state.error())) return std::unexpected(state.error());
+    if (state) facts.state_directories.push_back(state->canonical);
+    // What root's cells make belongs to ids that no supervisor trusts.
+    if (state || facts.uid == 0) continue;
+    if (auto made_at = TRY(WouldBeMadeAt(path))) facts.missing_state_directories.push_back(std::move(*made_at));
+  }
+  KeepOutermost(facts.state_directories);
   return {};
 }
 
@@ -331,11 +377,7 @@ base::Result<base::HostFacts> GatherHostFacts(const base::FactsRequest& request)
   TRY(ResolveGrants(request.readable, "readable", facts));
   TRY(ResolveGrants(request.writable, "writable", facts));
   facts.protected_files = TRY(FindProtectedFiles(facts.grants, request.readable.size()));
-  if (!request.state_directory.empty()) {
-    const auto state = Resolve(request.state_directory);
-    if (!state && !IsAbsent(state.error())) return std::unexpected(state.error());
-    facts.state_directory = state ? state->canonical : request.state_directory;
-  }
+  TRY(FindStateDirectories(request, facts));
   const std::vector<std::string> hidden = TRY(HiddenByMount(facts));
   TRY(RefuseHidden(facts, hidden));
   TRY(FindServiceSockets(facts, hidden));

@@ -139,6 +139,37 @@ TEST_F(HostFacts, TheAgentSocketOfTheCallerIsFoundBelowAGrant) {
   EXPECT_THAT(Relative(facts->service_sockets), ElementsAre("keys/agent.1"));
 }
 
+TEST_F(HostFacts, UsualStateDirectoriesAreKnownWhereALinkLeads) {
+  Directory("real/state/keys");
+  Directory("own/within");
+  fs::create_directory_symlink(root_ / "real", root_ / "link");
+  const auto facts = GatherHostFacts({.readable = {root_.string()},
+                                      .state_directory = Path("own"),
+                                      .usual_state_directories = {Path("link/state"), Path("own/within"), Path("own"),
+                                                                  Path("real/state")}});
+  ASSERT_TRUE(facts) << facts.error().message;
+  EXPECT_THAT(facts->state_directories, ElementsAre(Path("own"), Path("real/state"))) << "each once, none in another";
+}
+
+TEST_F(HostFacts, AMissingStateDirectoryIsToldWhereTheCallerCouldMakeIt) {
+  Directory("real");
+  fs::create_directory_symlink(root_ / "real", root_ / "link");
+  const base::FactsRequest request{.readable = {root_.string()},
+                                   .state_directory = Path("own"),
+                                   .usual_state_directories = {Path("link/a/b"), "/proc/none/cellos"}};
+  // The rule is about ordinary users: as one of them, this process may write here all the same.
+  ASSERT_EQ(chmod(root_.c_str(), 0755), 0);
+  ASSERT_EQ(chmod(Path("real").c_str(), 0777), 0);
+  const bool root = geteuid() == 0;
+  if (root) { ASSERT_EQ(seteuid(12345), 0); }
+  const auto facts = GatherHostFacts(request);
+  if (root) { ASSERT_EQ(seteuid(0), 0); }
+  ASSERT_TRUE(facts) << facts.error().message;
+  EXPECT_THAT(facts->missing_state_directories, ElementsAre(Path("real/a/b")));
+  if (!root) return;
+  EXPECT_TRUE(GatherHostFacts(request)->missing_state_directories.empty()) << "root's cells have ids that nobody trusts";
+}
+
 TEST_F(HostFacts, DescribeMachineAndCaller) {
   const auto facts = GatherHostFacts({});
   ASSERT_TRUE(facts);

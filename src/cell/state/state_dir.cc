@@ -78,6 +78,22 @@ std::string Absolute(std::string path) {
   return here + "/" + path;
 }
 
+using Environment = std::function<const char*(const char*)>;
+
+constexpr std::string_view kStateOfRoot = "/var/lib/cellos";
+
+// The first is the default.
+std::vector<std::string> StatePathsOfUser(const Environment& environment) {
+  std::vector<std::string> paths;
+  const auto add = [&](const char* name, std::string_view below) {
+    const char* value = environment(name);
+    if (value != nullptr && *value == '/') paths.push_back(std::string(value).append(below));
+  };
+  add("XDG_STATE_HOME", "/cellos");
+  add("HOME", "/.local/state/cellos");
+  return paths;
+}
+
 }  // namespace
 
 base::Result<StateDir> StateDir::Open(std::string path, OpenMode mode) {
@@ -151,18 +167,18 @@ bool StateDir::IsLive(std::string_view run_id) const {
   return locked && !*locked;
 }
 
-base::Result<std::string> DefaultStatePath(std::uint32_t uid,
-                                           const std::function<const char*(const char*)>& environment) {
-  if (uid == 0) return std::string("/var/lib/cellos");
-  const auto absolute = [&](const char* name) -> std::string {
-    const char* value = environment(name);
-    return value != nullptr && *value == '/' ? std::string(value) : std::string();
-  };
-  if (const auto base = absolute("XDG_STATE_HOME"); !base.empty()) return base + "/cellos";
-  if (const auto home = absolute("HOME"); !home.empty()) return home + "/.local/state/cellos";
+base::Result<std::string> DefaultStatePath(std::uint32_t uid, const Environment& environment) {
+  if (uid == 0) return std::string(kStateOfRoot);
+  if (auto paths = StatePathsOfUser(environment); !paths.empty()) return std::move(paths.front());
   return base::Fail(base::ErrorKind::kInvalid,
                     "no state directory: neither XDG_STATE_HOME nor HOME is an absolute path; name one with "
                     "--state-dir or CELLOS_STATE_DIR");
+}
+
+std::vector<std::string> UsualStatePaths(const Environment& environment) {
+  std::vector<std::string> paths = StatePathsOfUser(environment);
+  paths.emplace_back(kStateOfRoot);
+  return paths;
 }
 
 }  // namespace cell

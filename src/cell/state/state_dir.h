@@ -55,4 +55,7 @@ class StateDir {
 // ordinary user has neither variable. `environment` is getenv-like.
 base::Result<std::string> DefaultStatePath(std::uint32_t uid, const std::function<const char*(const char*)>& environment);
 
+// The default places of root and of an ordinary user with this environment, whoever the caller is.
+std::vector<std::string> UsualStatePaths(const std::function<const char*(const char*)>& environment);
+
 }  // namespace cell

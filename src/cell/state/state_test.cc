@@ -109,10 +109,13 @@ TEST(StatePath, FollowsTheUser) {
   };
   EXPECT_EQ(DefaultStatePath(0, environment).value(), "/var/lib/cellos");
   EXPECT_EQ(DefaultStatePath(5, environment).value(), "/x/cellos");
+  EXPECT_EQ(UsualStatePaths(environment),
+            (std::vector<std::string>{"/x/cellos", "/h/.local/state/cellos", "/var/lib/cellos"}));
   variables["XDG_STATE_HOME"] = "relative";
   EXPECT_EQ(DefaultStatePath(5, environment).value(), "/h/.local/state/cellos");
   variables.clear();
   EXPECT_FALSE(DefaultStatePath(5, environment));
+  EXPECT_EQ(UsualStatePaths(environment), std::vector<std::string>{"/var/lib/cellos"});
 }
 
 TEST_F(State, LiveEntryBelongsToOneSupervisor) {
