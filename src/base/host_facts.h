@@ -54,6 +54,7 @@ struct FactsRequest {
   std::string caller_directory;                 // canonical working directory of the caller, or empty
   std::string state_directory;                  // CELLOS_STATE_DIR: never reachable through a grant
   std::vector<std::string> usual_state_directories;  // where other runs keep theirs: no more reachable
+  std::vector<std::string> event_sinks;         // files and directories outside that events go to
   std::string cgroup_parent;                    // CELLOS_CGROUP_PARENT, or empty
   std::vector<std::string> executables;         // host paths of argv[0] and its allowed prefixes, to be resolved
   bool network = false;                         // the host's own addresses, which no name opens
@@ -81,6 +82,8 @@ struct HostFacts {
   std::vector<BeneathGrant> service_sockets;   // existing sockets of host services in any grant (docker, D-Bus, …)
   std::vector<std::string> state_directories;  // canonical, none within another
   std::vector<std::string> missing_state_directories;  // usual ones that the caller, and so a cell of his, could make
+  // FactsRequest::event_sinks at every path that leads to them; one that is not there yet has no inode.
+  std::vector<ResolvedPath> event_sinks;
   // Names below `/` that hold programs and libraries: -> text of the link into /usr ("usr/bin"), or "" for a directory.
   std::map<std::string, std::string> root_links;
   // Entries of the host's /etc that a cell may see and that exist: name below /etc -> canonical path.

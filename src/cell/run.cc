@@ -36,6 +36,12 @@ struct Prepared {
   bool planned = false;
 };
 
+std::vector<std::string> EventSinks(const Settings& settings) {
+  std::vector<std::string> places = {settings.events_path, settings.mirror_path, settings.dlq_dir};
+  std::erase(places, "");
+  return places;
+}
+
 plan::Settings PlanSettings(const RunRequest& request, const std::string& run_id) {
   const Settings& s = request.settings;
   return {.run_id = run_id,
@@ -47,6 +53,7 @@ plan::Settings PlanSettings(const RunRequest& request, const std::string& run_id
           .cgroup_parent = s.cgroup_parent,
           .state_directory = request.state != nullptr ? request.state->path() : std::string(),
           .usual_state_directories = request.usual_state_directories,
+          .event_sinks = EventSinks(s),
           .caller_directory = request.caller_directory,
           .uid_base = s.uid_base,
           .export_dir = s.export_dir,

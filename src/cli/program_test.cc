@@ -132,6 +132,16 @@ TEST_F(Program, EventsAreNotWrittenIntoTheStateDirectory) {
   EXPECT_EQ(Cellos({"verify", id}).status, 0);
 }
 
+TEST_F(Program, EventsAreNotWrittenWhereTheWorkloadCanWrite) {
+  fs::create_directory(top_ + "/job");
+  const std::string events = top_ + "/job/events.jsonl";
+  const auto refused = Cellos({"run", "--events", events, "--rw", top_ + "/job:/job", "--", "true"});
+  EXPECT_EQ(refused.status, 126);
+  EXPECT_THAT(refused.err, HasSubstr("/job/events.jsonl, where events go"));
+  EXPECT_EQ(Cellos({"run", "--events", events, "--ro", top_ + "/job:/job", "--", "true"}).status, 0);
+  EXPECT_EQ(Cellos({"run", "--events", top_ + "/events.jsonl", "--rw", top_ + "/job:/job", "--", "true"}).status, 0);
+}
+
 TEST_F(Program, NoGrantShowsTheStateDirectoryOfOtherRuns) {
   fs::create_directories(top_ + "/home/.local/state/cellos/runs/earlier");
   fs::create_directories(top_ + "/home/.local/state/other");

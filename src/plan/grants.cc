@@ -46,6 +46,18 @@ std::unexpected<base::Error> Refuse(const Asked& asked, std::string_view member,
                     fmt::format("{}: {} {} {}", asked.place, member, base::Escape(path), why));
 }
 
+// What the workload could write to is no record of what it did.
+base::Result<> JudgeSinks(const Asked& asked, const base::ResolvedPath& source, const base::HostFacts& facts) {
+  for (const base::ResolvedPath& sink : facts.event_sinks) {
+    const bool same = sink.inode != 0 && sink.inode == source.inode && sink.device == source.device;
+    if (!same && !IsAtOrBelow(sink.canonical, source.canonical) && !IsAtOrBelow(source.canonical, sink.canonical)) continue;
+    return Refuse(asked, "source", source.canonical,
+                  fmt::format("would let the workload change {}, where events go; name a place outside the writable grants",
+                              base::Escape(sink.asked)));
+  }
+  return {};
+}
+
 base::Result<> JudgeSource(const Asked& asked, const base::ResolvedPath& source, const base::HostFacts& facts) {
   if (!CleanPath(asked.path->source)) {
     return Refuse(asked, "source", asked.path->source, "is no absolute path without \"..\"");
@@ -66,6 +78,7 @@ base::Result<> JudgeSource(const Asked& asked, const base::ResolvedPath& source,
                   fmt::format("would let the workload make {0}, where other runs look for their keys; make it before: mkdir "
                               "-p -m 700 {0}", place));
   }
+  if (!asked.read_only) TRY(JudgeSinks(asked, source, facts));
   if (source.kind == base::FileKind::kOther) {
     return Refuse(asked, "source", path, "is a socket, FIFO or device; only directories and regular files are granted");
   }

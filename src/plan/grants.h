@@ -21,7 +21,7 @@ struct PlannedGrant {
 };
 
 // Refuses sources and targets that no document may grant: `..`, the kernel's file systems, the root itself, the state
-// directory, sockets and devices, targets over what the cell needs for itself, one target twice. The result is ordered so
+// directory, sockets and devices, writable ones over where events go, targets over what the cell needs for itself, one target twice. The result is ordered so
 // that a grant comes after every grant it lies in: the narrower wins.
 base::Result<std::vector<PlannedGrant>> JudgeGrants(const spec::CellDocument& document, const base::HostFacts& facts);
 

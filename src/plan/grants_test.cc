@@ -146,6 +146,28 @@ TEST(Grants, AStateDirectoryThatTheWorkloadCouldMakeIsRefusedWithTheRemedy) {
   EXPECT_TRUE(PlanOf({}, {{"/home/u/job", "/h"}}, facts));
 }
 
+TEST(Grants, WhereEventsGoTheWorkloadCannotWrite) {
+  base::HostFacts facts = test::Facts();
+  facts.event_sinks = {{.asked = "log.jsonl", .canonical = "/home/u/job/log.jsonl", .device = 1, .inode = 77}};
+  const auto refused = [&](const char* source, std::uint64_t inode) {
+    facts.grants = {test::Directory(source, inode)};
+    const auto plan = PlanOf({}, {{source, "/x"}}, facts);
+    if (!plan) {
+      EXPECT_THAT(plan.error().message, testing::AllOf(HasSubstr("writable[0]"), HasSubstr("log.jsonl")));
+    }
+    EXPECT_TRUE(PlanOf({{source, "/x"}}, {}, facts)) << source << " is only read";
+    return !plan;
+  };
+  EXPECT_TRUE(refused("/home/u", 5));
+  EXPECT_TRUE(refused("/home/u/job", 5));
+  EXPECT_TRUE(refused("/home/u/job/log.jsonl", 77));
+  EXPECT_TRUE(refused("/elsewhere/second-name", 77)) << "another name of the same file";
+  EXPECT_FALSE(refused("/home/u/job/log", 5));
+  EXPECT_FALSE(refused("/home/u/other", 5));
+  facts.event_sinks = {{.asked = "log.jsonl", .canonical = "/home/u/letters", .kind = base::FileKind::kDirectory}};
+  EXPECT_TRUE(refused("/home/u/letters/today", 5)) << "within a directory of events";
+}
+
 TEST(Grants, ServicesOfTheHostStayHidden) {
   base::HostFacts facts = test::Facts();
   facts.grants = {test::Directory("/run/user/1", 5)};

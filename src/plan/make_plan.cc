@@ -195,6 +195,7 @@ base::FactsRequest FactsNeeded(const spec::CellDocument& document, const Setting
   request.caller_directory = settings.caller_directory;
   request.state_directory = settings.state_directory;
   request.usual_state_directories = settings.usual_state_directories;
+  request.event_sinks = settings.event_sinks;
   request.cgroup_parent = settings.cgroup_parent;
   const auto& run = document.spec.run;
   if (!settings.argv0_prefixes.empty() && run && !run->argv.empty()) {

@@ -107,6 +107,7 @@ struct Settings {
   std::string cgroup_parent;                 // CELLOS_CGROUP_PARENT
   std::string state_directory;               // no grant reaches it
   std::vector<std::string> usual_state_directories;  // nor these, of other runs
+  std::vector<std::string> event_sinks;      // files and directories that events go to: no writable grant reaches them
   std::string caller_directory;              // canonical
   std::uint32_t uid_base = 0x70000000;       // CELLOS_UID_BASE
   std::string export_dir;                    // CELLOS_EXPORT_DIR: an extra local export root; empty = the run directory

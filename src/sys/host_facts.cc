@@ -235,6 +235,37 @@ base::Result<> FindStateDirectories(const base::FactsRequest& request, base::Hos
   return {};
 }
 
+// A file that is yet to be made stands where its directory is; without that, opening it fails.
+base::Result<std::optional<base::ResolvedPath>> ResolveSink(std::string path) {
+  const auto known = [](base::Result<base::ResolvedPath> found) -> base::Result<std::optional<base::ResolvedPath>> {
+    if (found) return std::optional(*std::move(found));
+    if (IsAbsent(found.error())) return std::nullopt;
+    return std::unexpected(std::move(found).error());
+  };
+  if (auto there = TRY(known(Resolve(path)))) return there;
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  const std::size_t slash = path.rfind('/');
+  auto above = TRY(known(Resolve(slash == std::string::npos ? "." : path.substr(0, slash + 1))));
+  if (!above) return std::nullopt;
+  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  return base::ResolvedPath{.asked = path, .canonical = (above->canonical == "/" ? "" : above->canonical) + "/" + name};
+}
+
+base::Result<> FindEventSinks(const std::vector<std::string>& paths, base::HostFacts& facts) {
+  if (paths.empty() || facts.grants.empty()) return {};
+  const std::string table = TRY(ReadFile(AT_FDCWD, "/proc/self/mountinfo", kMountinfoBytes));
+  for (const std::string& path : paths) {
+    const auto sink = TRY(ResolveSink(path));
+    if (!sink) continue;
+    facts.event_sinks.push_back(*sink);
+    for (std::string& other : OtherPathsOf(sink->canonical, table)) {
+      facts.event_sinks.push_back(*sink);
+      facts.event_sinks.back().canonical = std::move(other);
+    }
+  }
+  return {};
+}
+
 void DescribeMachine(base::HostFacts& facts) {
   utsname name{};
   if (uname(&name) == 0) {
@@ -378,6 +409,7 @@ base::Result<base::HostFacts> GatherHostFacts(const base::FactsRequest& request)
   TRY(ResolveGrants(request.writable, "writable", facts));
   facts.protected_files = TRY(FindProtectedFiles(facts.grants, request.readable.size()));
   TRY(FindStateDirectories(request, facts));
+  TRY_WITH("looking for the files that events go to", FindEventSinks(request.event_sinks, facts));
   const std::vector<std::string> hidden = TRY(HiddenByMount(facts));
   TRY(RefuseHidden(facts, hidden));
   TRY(FindServiceSockets(facts, hidden));

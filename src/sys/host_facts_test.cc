@@ -170,6 +170,21 @@ TEST_F(HostFacts, AMissingStateDirectoryIsToldWhereTheCallerCouldMakeIt) {
   EXPECT_TRUE(GatherHostFacts(request)->missing_state_directories.empty()) << "root's cells have ids that nobody trusts";
 }
 
+TEST_F(HostFacts, FilesThatEventsGoToAreFoundWhereTheyAreOrWillBe) {
+  File("real/there");
+  fs::create_directory_symlink(root_ / "real", root_ / "link");
+  const auto facts = GatherHostFacts(
+      {.writable = {root_.string()}, .event_sinks = {Path("link/there"), Path("link/new"), Path("none/new")}});
+  ASSERT_TRUE(facts) << facts.error().message;
+  ASSERT_EQ(facts->event_sinks.size(), 2u);
+  struct stat status {};
+  ASSERT_EQ(stat(Path("real/there").c_str(), &status), 0);
+  EXPECT_EQ(facts->event_sinks[0].canonical, Path("real/there"));
+  EXPECT_EQ(facts->event_sinks[0].inode, status.st_ino);
+  EXPECT_EQ(facts->event_sinks[1].canonical, Path("real/new"));
+  EXPECT_EQ(facts->event_sinks[1].inode, 0u);
+}
+
 TEST_F(HostFacts, DescribeMachineAndCaller) {
   const auto facts = GatherHostFacts({});
   ASSERT_TRUE(facts);
