@@ -155,6 +155,16 @@ base::Result<> JudgeMachine(const Plan& plan) {
   return {};
 }
 
+// The gate holds its own, those of clients and pipes before the first flow; a flow is two more.
+base::Result<> JudgeDescriptors(const Plan& plan) {
+  constexpr std::uint64_t kLeast = 1024;
+  const auto hard = plan.facts.rlimit_hard.find(RLIMIT_NOFILE);
+  if (hard == plan.facts.rlimit_hard.end() || hard->second >= kLeast) return {};
+  return base::Fail(base::ErrorKind::kUnavailable,
+                    fmt::format("the hard limit of open files is {} here, and the gate of a cell needs {}; raise it where it "
+                                "was set (ulimit -n {})", hard->second, kLeast, kLeast));
+}
+
 // What the machine lacks ends the start and not the planning: the refusal needs a plan for its evidence.
 base::Result<> NoteUnavailable(base::Result<> step, Plan& plan) {
   if (step || step.error().kind != base::ErrorKind::kUnavailable) return step;
@@ -226,7 +236,10 @@ base::Result<Plan> MakePlan(const spec::CellDocument& document, const Settings& 
   PlanExports(document, plan);
   if (document.spec.telemetry) plan.telemetry = TRY(MakeTelemetryPlan(*document.spec.telemetry, settings.telemetry));
   NetworkPlan network = TRY(MakeNetworkPlan(document, settings.network, facts));
-  if (network.gate) plan.network = std::move(network);
+  if (network.gate) {
+    TRY(NoteUnavailable(JudgeDescriptors(plan), plan));
+    plan.network = std::move(network);
+  }
   TRY(PlanWorkingDirectory(document, grants, plan));
   PlanMounts(document, grants, plan);
   TRY(NoteUnavailable(PlanLimits(document, settings, plan), plan));

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "plan/test_fixture.h"
 
@@ -39,6 +40,18 @@ bool Dialled(const NetworkPlan& network, FlowProtocol protocol, std::uint32_t in
 
 TEST(NetworkPlan, HasNoGateForADocumentThatAsksForNoNetwork) {
   EXPECT_FALSE(Planned(test::Document()).gate);
+}
+
+TEST(NetworkPlan, TooFewOpenFilesForAGateEndTheStartWithTheRemedy) {
+  base::HostFacts facts = test::Facts();
+  facts.rlimit_hard = {{RLIMIT_NOFILE, 64}};
+  const auto with = MakePlan(WithRules({{.host = "192.0.2.7", .port = 443}}), test::SettingsOfTest(), facts);
+  ASSERT_TRUE(with) << with.error().message;
+  EXPECT_THAT(with->unavailable, HasSubstr("open files is 64 here"));
+  EXPECT_THAT(with->unavailable, HasSubstr("ulimit -n 1024"));
+  EXPECT_EQ(MakePlan(test::Document(), test::SettingsOfTest(), facts)->unavailable, "") << "no gate, no need";
+  facts.rlimit_hard = {{RLIMIT_NOFILE, 1024}};
+  EXPECT_EQ(MakePlan(WithRules({{.host = "192.0.2.7", .port = 443}}), test::SettingsOfTest(), facts)->unavailable, "");
 }
 
 TEST(NetworkPlan, HasAGateWithoutNetworkForSecretsOverTheSocket) {

@@ -67,6 +67,12 @@ claim "a missing command is 127" 127 cellos run --quiet -- no-such-command
 claim "the time limit is 124" 124 cellos run --quiet --timeout 300ms -- sleep 30
 claim "a caller that ignores SIGCHLD gets the exit code" 7 timeout -s KILL 30 bash -c "trap '' CHLD; exec cellos run --quiet -- sh -c 'sh -c \"exit 3\"; [ \$? = 3 ] && exit 7'"
 claim "a limit on files is told as an error, not by a signal" 125 bash -c 'ulimit -f 0; exec cellos run --quiet -- true'
+claim "a small soft limit of the stack is raised" 0 bash -c 'ulimit -S -s 64; exec cellos run --quiet -- true'
+claim "too small a stack is told before anything starts" 125 bash -c 'ulimit -s 64; exec cellos run --quiet -- true'
+says "too small a stack is told with the remedy" 'stack is 64 KiB.*ulimit -s 8192'
+claim "a small soft limit of open files is raised" 0 bash -c 'ulimit -S -n 64; exec cellos run --quiet --allow 192.0.2.1:443 -- true'
+claim "too few open files for a gate are told" 125 bash -c 'ulimit -n 64; exec cellos run --quiet --allow 192.0.2.1:443 -- true'
+says "too few open files are told with the remedy" 'open files is 64 here.*ulimit -n 1024'
 claim "usage is 2" 2 cellos run --no-such-option
 claim "a name outside the grant does not resolve" 2 cellos run --allow packages.example --dns-resolver 192.0.2.53:53 --json -- getent hosts evil.example
 says "the refusal is told with what would grant it" '"what":"evil.example","ruleRef":"default","reasonCode":"denied_not_in_allowlist"'
