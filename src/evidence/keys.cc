@@ -111,16 +111,15 @@ base::Result<base::UniqueFd> LockKeys(int directory) {
   return base::Fail(base::ErrorKind::kDeadline, "another process has been making deployment keys for 10 seconds; try again");
 }
 
-// The public file comes first: a crash after it leaves nothing that looks like a key.
+// The public file comes first: a crash after it leaves nothing that could sign.
 base::Result<> MakeEd25519(int directory, const std::string& wanted_name) {
   const crypto::SigningKey key = TRY(crypto::SigningKey::Generate());
   const std::string name = wanted_name.empty() ? DefaultName(key.public_key()) : wanted_name;
   const crypto::Vkey vkey{.name = name, .key = key.public_key()};
-  auto removed = sys::UnlinkAt(directory, kVkeyFile);
-  if (!removed && removed.error().kind != base::ErrorKind::kNotFound) return removed;
   TRY(crypto::KeyFile::StorePublic(directory, kVkeyFile, vkey.ToString() + "\n"));
-  TRY(crypto::KeyFile::StoreEd25519(directory, kEd25519File, key));
-  return {};
+  auto stored = crypto::KeyFile::StoreEd25519(directory, kEd25519File, key);
+  if (!stored) (void)sys::UnlinkAt(directory, kVkeyFile);  // nothing is lost: the next call makes both
+  return stored;
 }
 
 base::Result<> MakeP256(int directory) {
@@ -133,6 +132,13 @@ base::Result<DeploymentKeys> GenerateIn(int directory, const KeygenOptions& opti
   const bool only_p256_missing = has_ed25519 && options.p256 && options.name.empty() && !Exists(directory, kP256File);
   if (has_ed25519 && !only_p256_missing) {
     return base::Fail(base::ErrorKind::kExists, fmt::format("{} exists already; a key is never overwritten", kEd25519File));
+  }
+  if (!has_ed25519 && Exists(directory, kVkeyFile)) {
+    // Those who verify know this public key: a new one in its place would make strangers of all earlier runs.
+    return base::Fail(base::ErrorKind::kInvalid,
+                      fmt::format("{0} is missing beside {1}; put the private key back from a copy, or, when it is lost or was "
+                                  "never finished, move {1} away and give the new one to those who verify",
+                                  kEd25519File, kVkeyFile));
   }
   if (!has_ed25519) TRY(MakeEd25519(directory, options.name));
   if (options.p256) TRY(MakeP256(directory));
@@ -198,6 +204,7 @@ base::Result<DeploymentKeys> RotateDeploymentKeys(const std::string& keys_direct
     TRY(RetireFile(directory.get(), retired.get(), p256 ? kP256File : kEd25519File,
                    fmt::format("{}.{}.pem", key.spki.key_id, p256 ? "p256" : "ed25519")));
   }
+  TRY(sys::UnlinkAt(directory.get(), kVkeyFile));
   TRY(sys::Fsync(retired.get()));
   KeygenOptions renewed = options;
   if (renewed.name.empty() && old.name != DefaultName(old.keys[0].spki.ed25519)) renewed.name = old.name;

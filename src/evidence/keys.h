@@ -48,7 +48,8 @@ struct KeygenOptions {
   std::string name;   // empty: "cellos.invalid/<first 16 hex of the raw public key>"
   bool p256 = false;  // makes the P-256 key too; added to an existing deployment when only it is missing
 };
-// Makes the deployment keys; kExists when there is one already. Returns them loaded.
+// Makes the deployment keys; kExists when there is one already, kInvalid when only its public file is left. Returns them
+// loaded.
 base::Result<DeploymentKeys> GenerateDeploymentKeys(const std::string& keys_directory, const KeygenOptions& options);
 
 struct LoadedKeys {

@@ -30,6 +30,10 @@ class Keys : public ::testing::Test {
   void TearDown() override { fs::remove_all(root_); }
   std::string path() const { return (root_ / "keys").string(); }
   fs::path File(const std::string& name) const { return root_ / "keys" / name; }
+  static std::string Text(const fs::path& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
 
   fs::path root_;
 };
@@ -99,6 +103,25 @@ TEST_F(Keys, AreFoundAfterTheyWereRetired) {
   EXPECT_EQ((*found)[0].spki.key_id, ids[0]);
   EXPECT_EQ((*found)[1].spki.key_id, ids[1]);
   EXPECT_FALSE(FindSealingKeys(path(), {std::string(64, '0')}));
+}
+
+TEST_F(Keys, ThatAreLostAreNotReplacedInSilence) {
+  ASSERT_TRUE(GenerateDeploymentKeys(path(), {.name = "ci.example/a"}));
+  const auto known = Text(File("deployment.vkey"));
+  fs::rename(File("deployment.ed25519.pem"), root_ / "copy");
+  const auto run = LoadOrGenerateDeploymentKeys(path());
+  ASSERT_FALSE(run);
+  EXPECT_EQ(run.error().kind, base::ErrorKind::kInvalid);
+  EXPECT_NE(run.error().message.find("put the private key back"), std::string::npos) << run.error().message;
+  EXPECT_FALSE(GenerateDeploymentKeys(path(), {}));
+  EXPECT_FALSE(RotateDeploymentKeys(path(), {}));
+  EXPECT_EQ(Text(File("deployment.vkey")), known);
+  fs::rename(root_ / "copy", File("deployment.ed25519.pem"));
+  EXPECT_TRUE(LoadOrGenerateDeploymentKeys(path()));
+  // As the message says.
+  fs::remove(File("deployment.ed25519.pem"));
+  fs::rename(File("deployment.vkey"), root_ / "old.vkey");
+  EXPECT_TRUE(LoadOrGenerateDeploymentKeys(path()));
 }
 
 TEST_F(Keys, OfFirstRunsAtOnceAreTheSame) {
