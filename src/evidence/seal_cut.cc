@@ -44,7 +44,9 @@ base::Result<> Gather(std::uint64_t index, const LeafFacts& facts, const JcsScan
     if (gathered.secrets.size() == kMaxSecrets) return {};
     secret = gathered.secrets.insert(secret, SecretLeaves{.name = *name});
   }
-  (delivered ? secret->delivered_at : secret->revoked_at) = index;
+  // The first of each, as in the seal of a supervisor that lives: later rows are repetitions, or their number.
+  auto& at = delivered ? secret->delivered_at : secret->revoked_at;
+  if (!at) at = index;
   return {};
 }
 

@@ -2,6 +2,7 @@
 // Runs that the product wrote itself, sealed and judged.
 #include <gmock/gmock.h>
 
+#include "event/dsse.h"
 #include "evidence/run_fixture.h"
 #include "evidence/seal_cut.h"
 #include "evidence/show.h"
@@ -140,6 +141,23 @@ TEST_F(RunFixture, ARunKilledBeforeClosingIsSealedAsCut) {
   EXPECT_TRUE(report.cut);
   EXPECT_THAT(report.ToText(), HasSubstr("cut: the supervisor died"));
   EXPECT_EQ(SealDeadRun(directory_.get(), kRunId, keys_path()).value(), DeadSeal::kAlreadySealed);
+}
+
+TEST_F(RunFixture, ACutSealPointsToTheFirstDeliveryOfASecret) {
+  Open();
+  OpenCoverage();
+  Work();
+  event::Draft further = SecretEvent(event::kSecretDelivered);
+  further.data = R"({"broker":"env","cellId":"cell-t","delivery":"env","name":"TOKEN","runId":"run-fixture","suppressed":4})";
+  Append(further);
+  Append(SecretEvent(event::kSecretRevoked));
+  ASSERT_TRUE(log_->Checkpoint());
+  Die();
+  ASSERT_EQ(SealDeadRun(directory_.get(), kRunId, keys_path()).value(), DeadSeal::kCut);
+  const auto envelope = event::ParseDsse(ReadText(File("seal.json")));
+  ASSERT_TRUE(envelope);
+  EXPECT_THAT(envelope->payload, HasSubstr(R"("deliveredAt":)" + std::to_string(*secrets_[0].delivered_at) +
+                                           R"(,"name":"TOKEN","revokedAt":)" + std::to_string(*secrets_[0].revoked_at)));
 }
 
 TEST_F(RunFixture, ACutSealHoldsWhereverTheLogWasTorn) {
