@@ -7,9 +7,11 @@
 
 #include "base/clock.h"
 #include "base/encoding.h"
+#include "cell/state/live_entry.h"
 #include "cell/state/run_id.h"
 #include "sys/file.h"
 #include "sys/poll.h"
+#include "sys/process.h"
 #include "sys/socket.h"
 
 namespace cell {
@@ -18,6 +20,19 @@ namespace {
 constexpr const char* kSocketName = "control";
 constexpr int kBacklog = 4;
 constexpr std::chrono::milliseconds kPollInterval{5};
+
+// True when the process that the entry names has ended. Where that can't be told it may live: false.
+bool SupervisorIsGone(int entry) {
+  const auto anchor = ReadAnchor(entry);
+  if (!anchor || anchor->supervisor.pid == 0) return false;
+  const auto process = sys::PidfdOpen(anchor->supervisor.pid);
+  if (!process) return process.error().kind == base::ErrorKind::kNotFound;
+  // The descriptor names one process; only now is it sure which.
+  const auto now = IdentityOf(anchor->supervisor.pid);
+  if (!now) return now.error().kind == base::ErrorKind::kNotFound;
+  if (now->start_time != anchor->supervisor.start_time) return true;
+  return sys::WaitEnd(process->get(), std::chrono::milliseconds(0)).value_or(false);
+}
 
 }  // namespace
 
@@ -52,6 +67,11 @@ base::Result<StopResult> RequestStop(const StateDir& state, std::string_view run
   while (!TRY(sys::TryFlock(directory, sys::Lock::kShared))) {
     // The socket comes a moment after the entry and goes a moment before it.
     if (!connection) connection = sys::ConnectUnix(directory, kSocketName);
+    if (!connection && SupervisorIsGone(directory)) {
+      return base::Fail(base::ErrorKind::kUnavailable,
+                        "the supervisor of " + quoted + " is gone and somebody else holds its live entry, as cellos gc does "
+                        "while it cleans up; look again with cellos ls");
+    }
     if (base::SystemClock().Boot() > end) {
       if (!connection) return std::unexpected(base::Error(connection.error()).With("reach the supervisor of " + quoted));
       return base::Fail(base::ErrorKind::kDeadline, "the supervisor of " + quoted + " was asked to stop, but still runs");

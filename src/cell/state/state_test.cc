@@ -213,6 +213,28 @@ TEST_F(State, StopOfARunThatHasNoSocketFailsAtTheDeadlineAndSaysWhy) {
   EXPECT_EQ(result.error().os_errno, ENOENT);
 }
 
+TEST_F(State, StopOfADeadSupervisorWhoseEntryIsHeldSaysSoAtOnce) {
+  const auto state = Open();
+  auto entry = LiveEntry::Create(state, "r");
+  const auto stop = [&](pid_t pid, std::uint64_t start) {
+    std::ofstream(state.path() + "/live/r/anchor", std::ios::app)
+        << "{\"supervisor\":{\"pid\":" << pid << ",\"start\":" << start << "}}\n";
+    const auto before = std::chrono::steady_clock::now();
+    const auto result = RequestStop(state, "r", std::chrono::seconds(20));
+    EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(10));
+    return result ? std::string() : result.error().message;
+  };
+  EXPECT_NE(stop(::getpid(), 1).find("is gone"), std::string::npos) << "another process has its number";
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  siginfo_t info;
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT), 0);
+  const auto start = IdentityOf(child)->start_time;
+  EXPECT_NE(stop(child, start).find("is gone"), std::string::npos) << "it ended and was not waited for";
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  EXPECT_NE(stop(child, start).find("is gone"), std::string::npos);
+}
+
 TEST_F(State, StopOfARunThatIsNotThereSaysSo) {
   const auto state = Open();
   EXPECT_EQ(RequestStop(state, "r", std::chrono::seconds(1)).value(), StopResult::kNotLive);
