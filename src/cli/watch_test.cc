@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cli/text_width.h"
 #include "cli/watch_view.h"
 
 namespace cli {
@@ -152,6 +153,47 @@ TEST(WatchView, CutsAtCodePoints) {
   EXPECT_EQ(FitColumns("äöüßé", 4), "äöü…");
   EXPECT_EQ(FitColumns("", 2), "  ");
   EXPECT_EQ(FitColumns("x", 0), "");
+}
+
+TEST(WatchView, WideCharactersTakeTwoColumnsAndCombiningMarksNone) {
+  EXPECT_EQ(FitColumns("日本", 6), "日本  ");
+  EXPECT_EQ(FitColumns("日本語", 5), "日本…");
+  EXPECT_EQ(FitColumns("日本語", 4), "日… ") << "half a character is no character";
+  EXPECT_EQ(FitColumns("ｆｕｌｌ", 8), "ｆｕｌｌ");
+  EXPECT_EQ(FitColumns("a🔥b", 4), "a🔥b");
+  EXPECT_EQ(FitColumns("🔥🔥", 3), "🔥…");
+  EXPECT_EQ(FitColumns("e\u0301e\u0301", 3), "e\u0301e\u0301 ");
+  EXPECT_EQ(FitColumns("ae\u0301bc", 3), "ae\u0301…");
+  EXPECT_EQ(FitColumns("\xff\xe6", 3), "\xff\xe6 ") << "what is no character is a column";
+}
+
+TEST(WatchView, NoNameThatTheWorkloadChoseMovesTheBarBetweenTheLanes) {
+  WatchModel model;
+  for (const char* name : {"日本語日本語日本語日本語日本語日本語日本語", "🔥🔥🔥🔥🔥🔥🔥🔥🔥🔥🔥🔥🔥🔥🔥🔥🔥🔥🔥🔥🔥",
+                           "\\u001b[2J\\u0007\\r\\n\\t\\u009b31m", "e\\u0301e\\u0301e\\u0301"}) {
+    model.Add(DeniedFlow(name));
+    model.Add(Spawned(name));
+  }
+  const std::string screen = RenderScreen(model, {80, 40});
+  std::size_t bars = 0, begin = 0;
+  for (auto end = screen.find('\n'); end != std::string::npos; end = screen.find('\n', begin)) {
+    const std::string_view line = std::string_view(screen).substr(begin, end - begin);
+    begin = end + 1;
+    std::size_t column = 0;
+    for (std::size_t at = 0; at < line.size(); ++at) {
+      const auto first = static_cast<unsigned char>(line[at]);
+      EXPECT_TRUE(first >= 0x20 && first != 0x7f) << line;
+      EXPECT_FALSE(line.substr(at).starts_with("\xc2\x9b")) << line;
+      if (line.substr(at).starts_with("│")) {
+        EXPECT_EQ(column, 39u) << line;
+        ++bars;
+      }
+      // Of the names above: UTF-8 that begins with e3 or more is wide, cc 81 is the accent.
+      if ((first & 0xc0) != 0x80) column += first >= 0xe3 ? 2 : first == 0xcc ? 0 : 1;
+    }
+    EXPECT_LE(column, 80u) << line;
+  }
+  EXPECT_EQ(bars, 5u) << screen;
 }
 
 TEST(WatchView, ALineSaysDenied) {

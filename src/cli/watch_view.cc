@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "cli/text_width.h"
+
 namespace cli {
 namespace {
 
@@ -94,13 +96,17 @@ void Lanes(Screen& screen, const WatchModel& model) {
 }  // namespace
 
 std::string FitColumns(std::string_view text, std::size_t columns) {
-  std::size_t width = 0, end = 0, cut = 0;
-  for (; end < text.size(); ++end) {
-    if ((static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) continue;  // inside a code point
-    if (width + 1 == columns) cut = end;
-    if (width++ == columns) break;
+  std::size_t width = 0, cut = 0, cut_width = 0;  // cut: where the text ends when an ellipsis follows
+  for (std::size_t at = 0; at < text.size();) {
+    const Glyph glyph = FirstGlyph(text.substr(at));
+    if (width + glyph.columns > columns) {
+      if (columns == 0) return {};
+      return std::string(text.substr(0, cut)) + "…" + std::string(columns - 1 - cut_width, ' ');
+    }
+    width += glyph.columns;
+    at += glyph.bytes;
+    if (width < columns) cut = at, cut_width = width;
   }
-  if (width > columns) return columns == 0 ? "" : std::string(text.substr(0, cut)) + "…";
   return std::string(text) + std::string(columns - width, ' ');
 }
 

@@ -19,8 +19,8 @@ std::string RenderScreen(const WatchModel& model, ScreenSize size);
 // One line and a line feed: time, "DENIED" or blanks, the lane, the text.
 std::string RenderLine(const WatchedEvent& event);
 
-// Columns that UTF-8 `text` takes when each code point takes one; `text` cut to at most `columns` of them, "…" at the
-// end of what was longer, and filled with spaces to exactly `columns`.
+// UTF-8 `text` cut to at most `columns` of a terminal (text_width.h), "…" at the end of what was longer, and filled with
+// spaces to exactly `columns`.
 std::string FitColumns(std::string_view text, std::size_t columns);
 
 }  // namespace cli
