@@ -64,7 +64,8 @@ int Gc(const Options& options) {
   std::string text;
   bool all_clean = true;
   for (const auto& run : *dead) {
-    text += fmt::format("{}: {} processes killed, log {}\n", run.run_id, run.processes_killed, cell::ToString(run.log));
+    text += fmt::format("{}: {} {} killed, {}\n", run.run_id, run.processes_killed,
+                        run.processes_killed == 1 ? "process" : "processes", cell::ToString(run.log));
     for (const auto& leftover : run.leftovers) {
       text += fmt::format("  left: {}\n", base::Escape(leftover, 500));
       all_clean = false;

@@ -156,12 +156,12 @@ base::Result<> PruneOne(const StateDir& state, const std::string& run_id, std::c
 
 std::string_view ToString(DeadRunLog log) {
   switch (log) {
-    case DeadRunLog::kSealed: return "sealed";
-    case DeadRunLog::kSealedCut: return "sealed as cut";
-    case DeadRunLog::kAlreadySealed: return "was sealed already";
-    case DeadRunLog::kNoCheckpoint: return "not sealed: it has no checkpoint that could prove anything";
-    case DeadRunLog::kNoLog: return "had no log yet";
-    case DeadRunLog::kFailed: return "not sealed";
+    case DeadRunLog::kSealed: return "log sealed";
+    case DeadRunLog::kSealedCut: return "log sealed as cut";
+    case DeadRunLog::kAlreadySealed: return "log was sealed already";
+    case DeadRunLog::kNoCheckpoint: return "log not sealed: it has no checkpoint that could prove anything";
+    case DeadRunLog::kNoLog: return "it had no log yet";
+    case DeadRunLog::kFailed: return "log not sealed";
   }
   return "";
 }

@@ -22,7 +22,7 @@ enum class DeadRunLog : std::uint8_t {
   kNoLog,          // it died before its log began; the empty run directory was removed
   kFailed,
 };
-std::string_view ToString(DeadRunLog log);
+std::string_view ToString(DeadRunLog log);  // "log sealed", "it had no log yet", …
 
 struct DeadRun {
   std::string run_id;

@@ -14,6 +14,7 @@
 #include <fstream>
 
 #include "cell/state/live_entry.h"
+#include "evidence/run_fixture.h"
 
 namespace cell {
 namespace {
@@ -39,6 +40,11 @@ class Garbage : public testing::Test {
   std::string top_;
   StateDir state_;
 };
+
+TEST(DeadRunLogs, AreToldInAClauseOfTheirOwn) {
+  EXPECT_EQ(ToString(DeadRunLog::kSealedCut), "log sealed as cut");
+  EXPECT_EQ(ToString(DeadRunLog::kNoLog), "it had no log yet");
+}
 
 TEST_F(Garbage, OfNobodyIsNothing) { EXPECT_THAT(CollectGarbage(state_).value(), IsEmpty()); }
 
@@ -165,6 +171,61 @@ TEST_F(Garbage, AProcessThatEndedByItselfIsNotToldAsKilled) {
   ASSERT_EQ(dead.size(), 1u);
   EXPECT_EQ(dead[0].processes_killed, 0);
   EXPECT_THAT(dead[0].leftovers, IsEmpty());
+}
+
+// The log of a supervisor that died, in a state directory.
+class DeadLog : public evidence::RunFixture {
+ protected:
+  void SetUp() override {
+    RunFixture::SetUp();
+    Open();
+    OpenCoverage();
+    Work();
+    Die();
+    state_ = StateDir::Open(root_, OpenMode::kCreate).value();
+    LiveEntry::Create(*state_, kRunId)->LeaveForCollector();
+  }
+  DeadRun Collected() {
+    auto dead = CollectGarbage(*state_).value();
+    EXPECT_EQ(dead.size(), 1u);
+    return dead.empty() ? DeadRun{} : dead[0];
+  }
+  bool EntryStays() const { return fs::exists(root_ / "live" / kRunId); }
+  std::optional<StateDir> state_;
+};
+
+TEST_F(DeadLog, IsSealedAndItsEntryGoes) {
+  EXPECT_EQ(Collected().log, DeadRunLog::kSealedCut);
+  EXPECT_FALSE(EntryStays());
+}
+
+TEST_F(DeadLog, WhoseKeyIsAwayIsToldAndTriedAgain) {
+  fs::rename(keys_path(), root_ / "away");
+  for (int i = 0; i < 2; ++i) {
+    const auto dead = Collected();
+    EXPECT_EQ(dead.log, DeadRunLog::kFailed);
+    EXPECT_THAT(dead.leftovers, ElementsAre(testing::HasSubstr("log not sealed: ")));
+    EXPECT_TRUE(EntryStays());
+  }
+  fs::rename(root_ / "away", keys_path());
+  EXPECT_EQ(Collected().log, DeadRunLog::kSealedCut);
+  EXPECT_FALSE(EntryStays());
+}
+
+TEST_F(DeadLog, ThatNoLaterTrialCanSealIsToldOnce) {
+  evidence::WriteText(File("events.jsonl"), "no event\n");
+  const auto dead = Collected();
+  EXPECT_EQ(dead.log, DeadRunLog::kFailed);
+  EXPECT_THAT(dead.leftovers, ElementsAre(testing::HasSubstr("log not sealed: ")));
+  EXPECT_FALSE(EntryStays());
+  EXPECT_TRUE(fs::exists(File("events.jsonl"))) << "what there is stays for whoever looks into it";
+}
+
+TEST_F(DeadLog, WaitsUntilNothingOfItsCellIsLeft) {
+  fs::remove(root_ / "live" / kRunId / "anchor");
+  fs::create_directory(root_ / "live" / kRunId / "anchor");
+  EXPECT_EQ(Collected().log, DeadRunLog::kFailed);
+  EXPECT_FALSE(fs::exists(File("seal.json"))) << "whoever still runs might still be told of";
 }
 
 class Pruning : public Garbage {
