@@ -133,6 +133,23 @@ TEST_F(RefreshTest, AddressesThatMayNotBeShownAreNoTargets) {
   EXPECT_THAT(Sets()[0], "b.example: 192.0.2.2 192.0.2.9") << "sorted, each once";
 }
 
+TEST_F(RefreshTest, OneNameHasSoManyTargets) {
+  resolver.set_handler([](const Seen& seen) -> std::vector<Octets> {
+    if (seen.type() != kTypeA) return {seen.Reply().bytes};
+    Message reply = seen.Reply();
+    for (std::size_t i = 1; i <= Refresh::kMaxTargets + 6; ++i) reply.A("@", "192.0.2." + std::to_string(i));
+    return {reply.bytes};
+  });
+  config.header.refresh.at_start = 1;
+  Start();
+  Pump(100);
+  const auto ends = reporter.Of(GateRecordKind::kTargetsEnd);
+  ASSERT_THAT(ends, SizeIs(2));
+  EXPECT_EQ(ends[0].count, Refresh::kMaxTargets);
+  EXPECT_THAT(reporter.Of(GateRecordKind::kTarget), SizeIs(2 * Refresh::kMaxTargets));
+  EXPECT_THAT(credits.credits, SizeIs(2 * Refresh::kMaxTargets)) << "what was not told opens nothing";
+}
+
 TEST_F(RefreshTest, RebindingIsJudgedOnceOverBothFamilies) {
   config.header.max_novel_ips = 2;
   config.header.reject_on_rebind = 1;

@@ -153,6 +153,24 @@ TEST_F(UpstreamTest, StreamResolverIsAskedByStreamAloneOnOneConnection) {
   EXPECT_EQ(dialler.requests[0].purpose, wire::DialPurpose::kResolver);
 }
 
+TEST_F(UpstreamTest, FramesOfAStreamThatAnswerNobodyAreCountedAndHarmNothing) {
+  AddResolver(resolver, wire::Transport::kTcp);
+  resolver.set_handler([](const Seen& seen) -> std::vector<Octets> {
+    const Octets forged = seen.Reply().A("@", "203.0.113.66").bytes;
+    const Octets truth = seen.Reply().A("@", "192.0.2.7").bytes;
+    return {Hex("00"), WithId(forged, static_cast<std::uint16_t>(seen.id() + 1)), truth, forged};
+  });
+  Start();
+  // Small frames one by one: the kernel may hold the later ones back until the first is acknowledged.
+  constexpr int kRounds = 200'000;
+  const Octets answer = AskUdp(Query("ok.example").bytes, "127.0.0.1", kRounds);
+  EXPECT_EQ(ToHex(answer), ToHex(Reply("ok.example").A("@", "192.0.2.7").bytes));
+  EXPECT_THAT(credits.Addresses(), ElementsAre("192.0.2.7"));
+  EXPECT_TRUE(PumpUntil([&] { return Totals().upstream_ignored == 3; }, kRounds)) << "one came when all was answered";
+  EXPECT_FALSE(AskUdp(Query("b.wild.example").bytes, "127.0.0.1", kRounds).empty());
+  EXPECT_EQ(resolver.connections, 1) << "the stream goes on";
+}
+
 TEST_F(UpstreamTest, StreamThatTheResolverClosedIsMadeAnew) {
   AddResolver(resolver, wire::Transport::kTcp);
   Start();
