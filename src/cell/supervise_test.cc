@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "backend/fake_backend.h"
@@ -79,6 +80,28 @@ class SuperviseTest : public testing::Test {
   plan::Plan plan_;
   std::vector<std::string> calls_;
   int signals_[2];
+};
+
+// A gate that fails when it is told to, and notes what it is asked.
+class FakeCompanion final : public Companion {
+ public:
+  explicit FakeCompanion(std::vector<std::string>* calls) : calls_(calls) {}
+  void Watch(std::vector<pollfd>&) override {}
+  void Act(std::span<const pollfd>) override {
+    if (acts_++ == fails_at_) failure_ = "cellos-gate is gone";
+  }
+  base::BootTime Deadline() const override { return acts_ <= fails_at_ ? base::BootTime{0} : base::BootTime::max(); }
+  std::optional<std::string> failure() const override { return failure_; }
+  Reason failure_reason() const override { return reason_; }
+  void OnAgentFailed(const sandbox::CellEvent& event) override { calls_->push_back(event.hung ? "hung" : "died"); }
+  void Revoke() override { calls_->push_back("revoke"); }
+  int fails_at_ = -1;
+  Reason reason_ = Reason::kGateFailed;
+
+ private:
+  std::vector<std::string>* calls_;
+  int acts_ = 0;
+  std::optional<std::string> failure_;
 };
 
 TEST_F(SuperviseTest, TheWorkloadsOwnExitIsTheEnding) {
@@ -172,6 +195,106 @@ TEST_F(SuperviseTest, AStopRequestRevokes) {
   ::close(stop[1]);
 }
 
+TEST_F(SuperviseTest, WhoMayNotStopItChangesNothing) {
+  int stop[2];
+  ASSERT_EQ(::pipe2(stop, O_CLOEXEC), 0);
+  ASSERT_EQ(::write(stop[1], "x", 1), 1);
+  FakeCompanion gate(&calls_);
+  int asked = 0;
+  const Ending ending = Play({.events = {Executed(), Exit(0)}}, [&](SuperviseOptions& o) {
+    o.companion = &gate;
+    o.stop_fd = stop[0];
+    o.accept_stop = [&] {
+      ++asked;
+      return false;
+    };
+  });
+  EXPECT_GE(asked, 1);
+  EXPECT_EQ(ending.reason, Reason::kCompleted);
+  EXPECT_THAT(calls_, testing::IsEmpty());
+  ::close(stop[0]);
+  ::close(stop[1]);
+}
+
+TEST_F(SuperviseTest, TheLimitThatWasTakenFromTheTtlSaysSo) {
+  plan_.time_limit_source = "ttl";
+  FakeCell::Script script{.events = {Executed()}};
+  script.on_signal = [](FakeCell& cell, int signal) { cell.Push(Killed(signal)); };
+  EXPECT_EQ(Play(std::move(script), [](SuperviseOptions& o) { o.limit_at = base::SystemClock().Boot(); }).reason,
+            Reason::kTtlExceeded);
+}
+
+TEST_F(SuperviseTest, NoGraceReachesBeyondTheTtl) {
+  plan_.grace = seconds(15);
+  const auto began = base::SystemClock().Boot();
+  const Ending ending = Play({.events = {Executed()}}, [&](SuperviseOptions& o) {
+    o.limit_at = began;
+    o.ttl_at = began + milliseconds(300);
+  });
+  EXPECT_EQ(ending.reason, Reason::kTimeout) << "what came first";
+  EXPECT_THAT(calls_, ElementsAre("signal 15", "kill"));
+  EXPECT_LT(base::SystemClock().Boot() - began, seconds(10));
+}
+
+TEST_F(SuperviseTest, WithoutGraceNobodyIsAsked) {
+  plan_.grace = seconds(0);
+  EXPECT_EQ(Play({.events = {Executed()}}, [](SuperviseOptions& o) { o.limit_at = base::SystemClock().Boot(); }).reason,
+            Reason::kTimeout);
+  EXPECT_THAT(calls_, ElementsAre("kill"));
+}
+
+TEST_F(SuperviseTest, ACellThatWouldNotDieIsTold) {
+  const Ending ending = Play({.events = {Executed()}, .kill_fails = true},
+                             [](SuperviseOptions& o) { o.ttl_at = base::SystemClock().Boot(); });
+  EXPECT_EQ(ending.reason, Reason::kTtlExceeded);
+  EXPECT_EQ(ending.message, "the cell would not die");
+}
+
+TEST_F(SuperviseTest, AWorkloadThatEndedGetsNoSignal) {
+  int out[2];
+  ASSERT_EQ(::pipe2(out, O_CLOEXEC | O_NONBLOCK), 0);
+  // Somebody holds the output, so its end is waited for; the signal comes meanwhile.
+  std::thread later([this] {
+    std::this_thread::sleep_for(milliseconds(300));
+    Deliver(SIGTERM);
+  });
+  int ticks = 0;
+  const Ending ending = Play({.events = {Executed(), Exit(0)}}, [&](SuperviseOptions& o) {
+    o.streams.out = base::UniqueFd(out[0]);
+    o.on_tick = [&](milliseconds) { ++ticks; };
+  });
+  later.join();
+  EXPECT_EQ(ending.reason, Reason::kCompleted);
+  EXPECT_THAT(calls_, testing::IsEmpty());
+  EXPECT_EQ(ticks, 0) << "nothing runs of which a tick could tell";
+  ::close(out[1]);
+}
+
+TEST_F(SuperviseTest, WhoHoldsTheOutputAfterTheEndIsNotWaitedFor) {
+  int out[2];
+  ASSERT_EQ(::pipe2(out, O_CLOEXEC | O_NONBLOCK), 0);
+  const auto began = base::SystemClock().Boot();
+  const Ending ending = Play({.events = {Executed(), Exit(3)}},
+                             [&](SuperviseOptions& o) { o.streams.out = base::UniqueFd(out[0]); });
+  EXPECT_EQ(ending.reason, Reason::kCompleted);
+  EXPECT_FALSE(ending.output_complete);
+  EXPECT_GE(base::SystemClock().Boot() - began, milliseconds(1900));
+  EXPECT_LT(base::SystemClock().Boot() - began, seconds(15));
+  ::close(out[1]);
+}
+
+TEST_F(SuperviseTest, TicksComeWhileTheWorkloadRuns) {
+  std::vector<milliseconds> ticks;
+  FakeCell::Script script{.events = {Executed()}};
+  script.on_signal = [](FakeCell& cell, int signal) { cell.Push(Killed(signal)); };
+  Play(std::move(script), [&](SuperviseOptions& o) {
+    o.limit_at = base::SystemClock().Boot() + milliseconds(1300);
+    o.on_tick = [&](milliseconds elapsed) { ticks.push_back(elapsed); };
+  });
+  ASSERT_EQ(ticks.size(), 1u);
+  EXPECT_GE(ticks[0], seconds(1));
+}
+
 TEST_F(SuperviseTest, EvidenceThatCannotBeWrittenEndsTheRun) {
   const Ending ending = Play({.events = {Executed()}}, [](SuperviseOptions& o) {
     o.on_executed = [] { return base::Result<>(base::Fail(base::ErrorKind::kIo, "the disk is full")); };
@@ -203,28 +326,6 @@ TEST_F(SuperviseTest, AReaderThatLeavesGivesTheWorkloadABrokenPipe) {
   ::close(cell_out[1]);
   ::close(caller_out[1]);
 }
-
-// A gate that fails when it is told to, and notes what it is asked.
-class FakeCompanion final : public Companion {
- public:
-  explicit FakeCompanion(std::vector<std::string>* calls) : calls_(calls) {}
-  void Watch(std::vector<pollfd>&) override {}
-  void Act(std::span<const pollfd>) override {
-    if (acts_++ == fails_at_) failure_ = "cellos-gate is gone";
-  }
-  base::BootTime Deadline() const override { return acts_ <= fails_at_ ? base::BootTime{0} : base::BootTime::max(); }
-  std::optional<std::string> failure() const override { return failure_; }
-  Reason failure_reason() const override { return reason_; }
-  void OnAgentFailed(const sandbox::CellEvent& event) override { calls_->push_back(event.hung ? "hung" : "died"); }
-  void Revoke() override { calls_->push_back("revoke"); }
-  int fails_at_ = -1;
-  Reason reason_ = Reason::kGateFailed;
-
- private:
-  std::vector<std::string>* calls_;
-  int acts_ = 0;
-  std::optional<std::string> failure_;
-};
 
 TEST_F(SuperviseTest, ACellWhoseGateFailsIsKilled) {
   FakeCompanion gate(&calls_);

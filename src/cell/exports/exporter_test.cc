@@ -2,6 +2,7 @@
 #include "cell/exports/exporter.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <linux/fs.h>
 #include <sys/socket.h>
@@ -15,6 +16,7 @@
 #include <filesystem>
 #include <fstream>
 #include <thread>
+#include <vector>
 
 #include "crypto/sha256.h"
 
@@ -195,6 +197,64 @@ TEST_F(Exports, ThatFailOutsideAreNotInTheRunEither) {
   EXPECT_FALSE(exporter.Export({.name = "out", .path = "/workspace/a"}));
   EXPECT_TRUE(NothingExported());
   EXPECT_EQ(ReadFile(top_ + "/outside/c/out"), "there already");
+}
+
+TEST_F(Exports, APathEndsNowhereButAtItsEnd) {
+  Write("/workspace/a", "x");
+  EXPECT_FALSE(Export(std::string("/workspace/a\0b", 14)));
+  EXPECT_TRUE(Export("/workspace/a"));
+}
+
+TEST_F(Exports, GoThroughNoLinkThatStandsForTheirDirectory) {
+  Write("/workspace/a", "x");
+  fs::create_directory(top_ + "/elsewhere");
+  fs::create_directory_symlink(top_ + "/elsewhere", top_ + "/run/exports");
+  EXPECT_FALSE(Export("/workspace/a"));
+  fs::remove(top_ + "/run/exports");
+  auto options = Options();
+  options.export_dir = top_ + "/outside";
+  fs::create_directory(options.export_dir);
+  fs::create_directory_symlink(top_ + "/elsewhere", options.export_dir + "/c");
+  EXPECT_FALSE(Exporter(options).Export({.name = "out", .path = "/workspace/a"}));
+  EXPECT_TRUE(fs::is_empty(top_ + "/elsewhere"));
+}
+
+// fstat(2) of a pipe says 0 bytes, as that of a file which grows afterwards says too few.
+TEST_F(Exports, WhatGrowsBeyondTheLimitWhileItIsReadIsRefused) {
+  fs::create_directory(top_ + "/run/exports");
+  const base::UniqueFd exports(::open((top_ + "/run/exports").c_str(), O_RDONLY | O_DIRECTORY));
+  LocalSink sink(exports.get(), top_ + "/run/exports", "c", run_.get());
+  for (const std::uint64_t limit : {9u, 10u}) {
+    int pipe[2];
+    ASSERT_EQ(::pipe2(pipe, O_CLOEXEC), 0);
+    const base::UniqueFd source(pipe[0]);
+    ASSERT_EQ(::write(pipe[1], "ten bytes!", 10), 10);
+    ::close(pipe[1]);
+    const auto receipt = sink.Push("out", source.get(), {.max_bytes = limit});
+    EXPECT_EQ(receipt.has_value(), limit == 10) << limit;
+    EXPECT_EQ(fs::is_empty(top_ + "/run/exports"), limit != 10);
+    if (receipt) {
+      EXPECT_TRUE(receipt->changed_while_read);
+    }
+  }
+}
+
+TEST_F(Exports, NoGroupOfTheSupervisorsOpensWhatTheCellMayNotRead) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to have a group that the cell has not";
+  Write("/workspace/group", "secret");
+  ASSERT_EQ(::chown(Inside("/workspace/group").c_str(), 70002, 70003), 0);
+  ASSERT_EQ(::chmod(Inside("/workspace/group").c_str(), 0640), 0);
+  ASSERT_EQ(::chmod(top_.c_str(), 0755), 0);
+  std::vector<gid_t> groups(static_cast<std::size_t>(::getgroups(0, nullptr)));
+  ASSERT_GE(::getgroups(static_cast<int>(groups.size()), groups.data()), 0);
+  const gid_t more = 70003;
+  ASSERT_EQ(::setgroups(1, &more), 0);
+  auto options = Options();
+  options.host_uid = options.host_gid = 70001;
+  const auto receipt = Exporter(options).Export({.name = "out", .path = "/workspace/group"});
+  ASSERT_EQ(::setgroups(groups.size(), groups.data()), 0);
+  EXPECT_FALSE(receipt);
+  EXPECT_TRUE(NothingExported());
 }
 
 TEST_F(Exports, TargetsThatDoNotExistAreRefused) {
