@@ -24,6 +24,7 @@
 #include "base/encoding.h"
 #include "sys/file.h"
 #include "sys/mount_facts.h"
+#include "sys/path_facts.h"
 #include "sys/protected_paths.h"
 
 namespace sys {
@@ -43,18 +44,6 @@ std::string ReadSmall(const char* path) {
   return text ? std::string(TrimEnd(*text)) : std::string();
 }
 
-base::FileKind KindOf(mode_t mode) {
-  if (S_ISDIR(mode)) return base::FileKind::kDirectory;
-  if (S_ISREG(mode)) return base::FileKind::kRegular;
-  return base::FileKind::kOther;
-}
-
-// True when the error says that there is nothing for us at a path. Any other failure is no answer, and a question of
-// protection without an answer stops the start.
-bool IsAbsent(const base::Error& error) {
-  return error.os_errno == ENOENT || error.os_errno == ENOTDIR || error.os_errno == EACCES || error.os_errno == ELOOP;
-}
-
 // lstat(2) of what may be missing.
 base::Result<std::optional<struct stat>> StatIfThere(int directory, CText path) {
   const auto status = StatAt(directory, path, AT_SYMLINK_NOFOLLOW);
@@ -63,37 +52,11 @@ base::Result<std::optional<struct stat>> StatIfThere(int directory, CText path) 
   return std::unexpected(status.error());
 }
 
-// Canonical path of an open descriptor.
-base::Result<std::string> PathOf(int fd) { return ReadLinkAt(AT_FDCWD, fmt::format("/proc/self/fd/{}", fd)); }
-
-// Path and identity come from one descriptor, so they belong together whatever happens to the path meanwhile.
-base::Result<base::ResolvedPath> Resolve(const std::string& path) {
-  const base::UniqueFd fd = TRY(OpenAt(AT_FDCWD, path, O_PATH));
-  const struct stat status = TRY(Fstat(fd.get()));
-  return base::ResolvedPath{.asked = path,
-                            .canonical = TRY(PathOf(fd.get())),
-                            .device = status.st_dev,
-                            .inode = status.st_ino,
-                            .kind = KindOf(status.st_mode),
-                            .owner = status.st_uid,
-                            .group = status.st_gid};
-}
-
 base::Result<> ResolveGrants(const std::vector<std::string>& sources, std::string_view list, base::HostFacts& facts) {
   for (std::size_t i = 0; i < sources.size(); ++i) {
     facts.grants.push_back(TRY_WITH(fmt::format("authority.filesystem.{}[{}]", list, i), Resolve(sources[i])));
   }
   return {};
-}
-
-// The part of `path` below directory `above`: "" for itself, nullopt when it lies elsewhere.
-std::optional<std::string_view> Below(std::string_view path, std::string_view above) {
-  if (above == "/") return path.substr(1);
-  if (!path.starts_with(above)) return std::nullopt;
-  path.remove_prefix(above.size());
-  if (path.empty()) return path;
-  if (path.front() != '/') return std::nullopt;
-  return path.substr(1);
 }
 
 // What is left of table entry `protected_path` when the grant itself ends in its first components: "hooks" for a grant
@@ -185,82 +148,6 @@ base::Result<> FindServiceSockets(base::HostFacts& facts, const std::vector<std:
                                        .is_link = S_ISLNK(status->st_mode),
                                        .device = status->st_dev,
                                        .inode = status->st_ino});
-    }
-  }
-  return {};
-}
-
-// The path that a usual state directory would have, where the caller may make it; nullopt where he may not.
-base::Result<std::optional<std::string>> WouldBeMadeAt(std::string path) {
-  std::string missing;
-  for (std::size_t slash = path.rfind('/'); slash != std::string::npos; slash = path.rfind('/')) {
-    missing.insert(0, path.substr(slash));
-    path.resize(slash);
-    const auto above = Resolve(path.empty() ? "/" : path);
-    if (!above && !IsAbsent(above.error())) return std::unexpected(above.error());
-    if (!above) continue;
-    if (::faccessat(AT_FDCWD, above->canonical.c_str(), W_OK | X_OK, AT_EACCESS) != 0) return std::nullopt;
-    return (above->canonical == "/" ? "" : above->canonical) + missing;
-  }
-  return std::nullopt;
-}
-
-// One within another is hidden with it.
-void KeepOutermost(std::vector<std::string>& paths) {
-  std::ranges::sort(paths);
-  std::vector<std::string> outer;
-  for (std::string& path : paths) {
-    const auto holds = [&path](const std::string& above) { return Below(path, above).has_value(); };
-    if (std::ranges::none_of(outer, holds)) outer.push_back(std::move(path));
-  }
-  paths = std::move(outer);
-}
-
-base::Result<> FindStateDirectories(const base::FactsRequest& request, base::HostFacts& facts) {
-  if (!request.state_directory.empty()) {
-    const auto state = Resolve(request.state_directory);
-    if (!state && !IsAbsent(state.error())) return std::unexpected(state.error());
-    facts.state_directories.push_back(state ? state->canonical : request.state_directory);
-  }
-  if (facts.grants.empty()) return {};
-  for (const std::string& path : request.usual_state_directories) {
-    const auto state = Resolve(path);
-    if (!state && !IsAbsent(state.error())) return std::unexpected(state.error());
-    if (state) facts.state_directories.push_back(state->canonical);
-    // What root's cells make belongs to ids that no supervisor trusts.
-    if (state || facts.uid == 0) continue;
-    if (auto made_at = TRY(WouldBeMadeAt(path))) facts.missing_state_directories.push_back(std::move(*made_at));
-  }
-  KeepOutermost(facts.state_directories);
-  return {};
-}
-
-// A file that is yet to be made stands where its directory is; without that, opening it fails.
-base::Result<std::optional<base::ResolvedPath>> ResolveSink(std::string path) {
-  const auto known = [](base::Result<base::ResolvedPath> found) -> base::Result<std::optional<base::ResolvedPath>> {
-    if (found) return std::optional(*std::move(found));
-    if (IsAbsent(found.error())) return std::nullopt;
-    return std::unexpected(std::move(found).error());
-  };
-  if (auto there = TRY(known(Resolve(path)))) return there;
-  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
-  const std::size_t slash = path.rfind('/');
-  auto above = TRY(known(Resolve(slash == std::string::npos ? "." : path.substr(0, slash + 1))));
-  if (!above) return std::nullopt;
-  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-  return base::ResolvedPath{.asked = path, .canonical = (above->canonical == "/" ? "" : above->canonical) + "/" + name};
-}
-
-base::Result<> FindEventSinks(const std::vector<std::string>& paths, base::HostFacts& facts) {
-  if (paths.empty() || facts.grants.empty()) return {};
-  const std::string table = TRY(ReadFile(AT_FDCWD, "/proc/self/mountinfo", kMountinfoBytes));
-  for (const std::string& path : paths) {
-    const auto sink = TRY(ResolveSink(path));
-    if (!sink) continue;
-    facts.event_sinks.push_back(*sink);
-    for (std::string& other : OtherPathsOf(sink->canonical, table)) {
-      facts.event_sinks.push_back(*sink);
-      facts.event_sinks.back().canonical = std::move(other);
     }
   }
   return {};
@@ -409,7 +296,7 @@ base::Result<base::HostFacts> GatherHostFacts(const base::FactsRequest& request)
   TRY(ResolveGrants(request.writable, "writable", facts));
   facts.protected_files = TRY(FindProtectedFiles(facts.grants, request.readable.size()));
   TRY(FindStateDirectories(request, facts));
-  TRY_WITH("looking for the files that events go to", FindEventSinks(request.event_sinks, facts));
+  TRY_WITH("looking for the files that events go to", FindEventSinks(request, facts));
   const std::vector<std::string> hidden = TRY(HiddenByMount(facts));
   TRY(RefuseHidden(facts, hidden));
   TRY(FindServiceSockets(facts, hidden));
