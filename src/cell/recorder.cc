@@ -14,17 +14,25 @@ namespace {
 constexpr std::string_view kScope = "cell";
 }  // namespace
 
-base::Result<Recorded> Recorder::Emit(event::Draft draft) {
+base::Result<event::LeafIndex> Recorder::Append(const event::Draft& draft) {
   if (failed_ && !ending_) return std::unexpected(*failed_);
+  auto leaf = log_.Append(draft);
+  if (leaf) return leaf;
+  base::Error error = std::move(leaf).error().With("run log");
+  if (!failed_) failed_ = error;
+  return std::unexpected(std::move(error));
+}
+
+base::Result<Recorded> Recorder::Emit(event::Draft draft) {
   if (draft.id.empty()) draft.id = crypto::NewUuid();
   std::string id = draft.id_form == event::IdForm::kEventUrn ? "urn:cellos:event:" + draft.id : draft.id;
-  auto leaf = log_.Append(draft);
-  if (!leaf) {
-    base::Error error = std::move(leaf).error().With("run log");
-    if (!failed_) failed_ = error;
-    return std::unexpected(std::move(error));
-  }
-  return Recorded{*leaf, std::move(id)};
+  const event::LeafIndex leaf = TRY(Append(draft));
+  return Recorded{leaf, std::move(id)};
+}
+
+std::optional<event::LeafIndex> Recorder::TryAppend(const event::Draft& draft) {
+  const auto leaf = Append(draft);
+  return leaf ? std::optional(*leaf) : std::nullopt;
 }
 
 std::optional<Recorded> Recorder::TryEmit(event::Draft draft) {

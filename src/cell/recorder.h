@@ -34,6 +34,8 @@ class Recorder {
   base::Result<Recorded> Emit(event::Draft draft);
   // The same where a failure changes nothing for the caller: it stays in failed().
   std::optional<Recorded> TryEmit(event::Draft draft);
+  // The same for a draft that no other event will name.
+  std::optional<event::LeafIndex> TryAppend(const event::Draft& draft);
   // A claim; one that does not come into the log is counted as dropped.
   base::Result<event::LeafIndex> Emit(const event::GuestClaim& claim);
   // Something of `observer` could not be kept for another reason than the log's: counted, and a failure like any other.
@@ -64,6 +66,8 @@ class Recorder {
   const std::vector<event::SourceCounters>& sources() const { return sources_; }
 
  private:
+  base::Result<event::LeafIndex> Append(const event::Draft& draft);
+
   event::RunLog log_;
   event::CellRef cell_;
   std::optional<base::Error> failed_;

@@ -5,7 +5,6 @@
 #include "event/cell_ref_members.h"
 
 namespace event {
-namespace {
 
 std::string ToJson(const LinkedQuery& query) {
   std::vector<std::string> cnames;
@@ -19,8 +18,6 @@ std::string ToJson(const LinkedQuery& query) {
   object.Add("ttlSeconds", query.ttl_seconds);
   return object.Take();
 }
-
-}  // namespace
 
 // Members are added in the order in which they stand: a busy cell has many of these.
 Draft FlowDecisionEvent(const CellRef& cell, const FlowDecision& decision, Observer observer) {

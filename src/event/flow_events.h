@@ -25,6 +25,9 @@ struct LinkedQuery {
   std::vector<std::string> cnames;
 };
 
+// As events hold it: one JSON object.
+std::string ToJson(const LinkedQuery& query);
+
 struct FlowDecision {
   std::string decision_id;  // UUID
   std::string direction = "egress";

@@ -8,12 +8,11 @@ namespace cell {
 
 void AnsweredQueries::Remember(std::uint64_t id, const event::LinkedQuery& query) {
   if (const auto known = index_.find(id); known != index_.end()) {
-    slots_[known->second].query = query;
-    return;
+    return Set(slots_[known->second], query);
   }
   if (slots_.size() < bound_) {
     index_.emplace(id, static_cast<std::uint32_t>(slots_.size()));
-    slots_.push_back({id, query});
+    slots_.push_back({id, {query, {}}});
     return;
   }
   Slot& slot = slots_[next_];
@@ -21,13 +20,21 @@ void AnsweredQueries::Remember(std::uint64_t id, const event::LinkedQuery& query
   node.key() = id;
   index_.insert(std::move(node));
   slot.id = id;
-  slot.query = query;
+  Set(slot, query);
   next_ = (next_ + 1) % bound_;
 }
 
-const event::LinkedQuery* AnsweredQueries::Find(std::uint64_t id) const {
+void AnsweredQueries::Set(Slot& slot, const event::LinkedQuery& query) {
+  slot.answer.query = query;
+  slot.answer.json.clear();
+}
+
+const Answer* AnsweredQueries::Find(std::uint64_t id) {
   const auto known = index_.find(id);
-  return known == index_.end() ? nullptr : &slots_[known->second].query;
+  if (known == index_.end()) return nullptr;
+  Answer& answer = slots_[known->second].answer;
+  if (answer.json.empty()) answer.json = event::ToJson(answer.query);
+  return &answer;
 }
 
 }  // namespace cell

@@ -19,8 +19,8 @@ TEST(AnsweredQueries, TheOneRememberedFirstMakesRoom) {
   EXPECT_EQ(queries.Find(2), nullptr);
   for (std::uint64_t id = 3; id <= 5; ++id) {
     ASSERT_NE(queries.Find(id), nullptr) << id;
-    EXPECT_EQ(queries.Find(id)->name, std::to_string(id));
-    EXPECT_EQ(queries.Find(id)->query_id, "q-" + std::to_string(id));
+    EXPECT_EQ(queries.Find(id)->query.name, std::to_string(id));
+    EXPECT_EQ(queries.Find(id)->query.query_id, "q-" + std::to_string(id));
   }
 }
 
@@ -28,9 +28,12 @@ TEST(AnsweredQueries, AnIdToldAgainIsReplacedAndKeepsItsTurn) {
   AnsweredQueries queries(2);
   queries.Remember(1, Query("a"));
   queries.Remember(2, Query("b"));
+  ASSERT_NE(queries.Find(1), nullptr);
+  EXPECT_EQ(queries.Find(1)->json, event::ToJson(Query("a")));
   queries.Remember(1, Query("c"));
   ASSERT_NE(queries.Find(1), nullptr);
-  EXPECT_EQ(queries.Find(1)->name, "c");
+  EXPECT_EQ(queries.Find(1)->query.name, "c");
+  EXPECT_EQ(queries.Find(1)->json, event::ToJson(Query("c")));
   queries.Remember(3, Query("d"));
   EXPECT_EQ(queries.Find(1), nullptr);
   EXPECT_NE(queries.Find(2), nullptr);
@@ -43,11 +46,14 @@ TEST(AnsweredQueries, NothingOfAForgottenQueryStaysInItsSlot) {
   full.ttl_seconds = 60;
   full.cnames = {"cdn.example"};
   queries.Remember(1, full);
+  ASSERT_NE(queries.Find(1), nullptr);
+  EXPECT_EQ(queries.Find(1)->json, event::ToJson(full));
   queries.Remember(2, Query("b"));
   ASSERT_NE(queries.Find(2), nullptr);
-  EXPECT_FALSE(queries.Find(2)->leaf);
-  EXPECT_EQ(queries.Find(2)->ttl_seconds, 0u);
-  EXPECT_TRUE(queries.Find(2)->cnames.empty());
+  EXPECT_FALSE(queries.Find(2)->query.leaf);
+  EXPECT_EQ(queries.Find(2)->query.ttl_seconds, 0u);
+  EXPECT_TRUE(queries.Find(2)->query.cnames.empty());
+  EXPECT_EQ(queries.Find(2)->json, event::ToJson(Query("b")));
 }
 
 }  // namespace

@@ -51,9 +51,20 @@ std::string_view ClosedByText(wire::ClosedBy closed_by) {
   return "gate";
 }
 
+std::string_view TextOf(const std::array<char, 36>& id) { return {id.data(), id.size()}; }
+
 }  // namespace
 
-GateEvents::GateEvents(Parts parts) : p_(std::move(parts)), queries_(kRememberedQueries) { query_.trust = DnsTrust(); }
+GateEvents::GateEvents(Parts parts)
+    : p_(std::move(parts)), writer_(p_.recorder->cell(), RunOf()), queries_(kRememberedQueries) {}
+
+event::GateDecisionWriter::Run GateEvents::RunOf() const {
+  event::GateDecisionWriter::Run run{.query_trust = DnsTrust(),
+                                     .l7_trust = {p_.settings->trust_keyset_id, p_.settings->l7_kid},
+                                     .policy_digest = p_.policy_digest};
+  for (const auto& resolver : p_.network->resolvers) run.resolvers.push_back(resolver.id);
+  return run;
+}
 
 void GateEvents::Take(const GateRecord& record) {
   switch (record.kind) {
@@ -79,37 +90,30 @@ void GateEvents::TakeAlias(const GateRecord& record) {
 }
 
 void GateEvents::TakeQuery(const GateRecord& record) {
-  const base::BootTime at = At(Observer::kGateDns, record);
+  const Moment when = When(Observer::kGateDns, record);
   const bool malformed = record.reason == GateReason::kMalformedQuery;
-  const bool permitted = WasPermitted(record.reason);
-  event::DnsQuery& query = query_;
-  query.query_id.clear();
-  crypto::AppendUuid(query.query_id);
-  query.name = malformed || record.name[0] == 0 ? kUnknown : record.name;
-  query.type = malformed ? std::string("A") : QueryTypeText(record.type);
-  query.allowed = wire::IsAllow(record.reason);
-  query.reason_code = wire::ReasonText(record.reason);
-  query.observed_at = WallText(at);
-  query.rule_ref = RuleText(record.rule);
-  query.asked_server = AskedServer(record);
-  query.transport = record.transport == 0 ? "udp" : "tcp";
-  query.rcode.reset();
+  const std::string type = malformed ? std::string("A") : QueryTypeText(record.type);
+  event::GateDecisionWriter::Query query{.id = NewId(),
+                                         .name = malformed || record.name[0] == 0 ? kUnknown : record.name,
+                                         .type = type,
+                                         .allowed = wire::IsAllow(record.reason),
+                                         .reason_code = wire::ReasonText(record.reason),
+                                         .rule_ref = rule_.Of(record.rule),
+                                         .asked_server = asked_.Of(record),
+                                         .transport = record.transport == 0 ? "udp" : "tcp"};
   if (record.rcode != 0xff) query.rcode = record.rcode;
-  query.latency_ms.reset();
-  query.target_count.reset();
-  query.resolver_id.reset();
-  if (permitted) {
-    query.resolver_id = ResolverId(record.resolver);
-    query.latency_ms = record.latency_us / 1000;
-    query.target_count = query.allowed ? record.count : 0;
-    Emit(event::DnsQueryPermittedEvent(p_.recorder->cell(), query.name, query.type, *query.resolver_id), at);
+  if (WasPermitted(record.reason)) {
+    query.upstream = {.resolver = record.resolver,
+                      .latency_ms = record.latency_us / 1000,
+                      .targets = query.allowed ? record.count : 0};
+    p_.recorder->TryAppend(writer_.PermittedEvent(query, when));
   }
-  const auto told = Emit(event::DnsQueryEvent(p_.recorder->cell(), query), at);
+  const auto leaf = p_.recorder->TryAppend(writer_.QueryEvent(query, when));
   if (IsRefusedEvent(record.reason)) {
-    Emit(event::DnsQueryRefusedEvent(p_.recorder->cell(), query.name, query.type, query.reason_code), at);
+    Emit(event::DnsQueryRefusedEvent(p_.recorder->cell(), query.name, query.type, query.reason_code), when);
   }
   if (query.allowed) {
-    RememberQuery(record, told);
+    RememberQuery(record, query.name, when, leaf);
   } else if (record.reason != GateReason::kUpstreamFailure) {
     Deny(record, {});
   }
@@ -118,12 +122,12 @@ void GateEvents::TakeQuery(const GateRecord& record) {
 }
 
 // The query that was just told.
-void GateEvents::RememberQuery(const GateRecord& record, const std::optional<Recorded>& told) {
-  linked_.query_id = query_.query_id;
-  linked_.leaf.reset();
-  if (told) linked_.leaf = told->leaf;
-  linked_.name = query_.name;
-  linked_.answered_at = query_.observed_at;
+void GateEvents::RememberQuery(const GateRecord& record, std::string_view name, const Moment& when,
+                               std::optional<event::LeafIndex> leaf) {
+  linked_.query_id = id_;
+  linked_.leaf = leaf;
+  linked_.name = name;
+  linked_.answered_at = when.text;
   linked_.ttl_seconds = record.ttl_s;
   linked_.cnames.clear();
   if (alias_of_ == record.id) linked_.cnames = aliases_;
@@ -131,25 +135,26 @@ void GateEvents::RememberQuery(const GateRecord& record, const std::optional<Rec
 }
 
 void GateEvents::TakeFlow(const GateRecord& record) {
-  const base::BootTime at = At(Observer::kGateFlow, record);
-  event::FlowDecision flow{.decision_id = crypto::NewUuid(),
-                           .allowed = wire::IsAllow(record.reason),
-                           .reason_code = wire::ReasonText(record.reason),
-                           .destination = AddressText(record),
-                           .port = record.port,
-                           .protocol = std::string(ProtocolText(record.protocol)),
-                           .observed_at = WallText(at),
-                           .rule_ref = RuleText(record.rule)};
-  flow.flow_id = flow.decision_id;
-  if (record.has_sni != 0) flow.sni = record.name;
-  if (record.has_host != 0) flow.http_host = record.name;
-  if (record.alpn[0] != 0) flow.alpn = record.alpn;
-  if (record.source_port != 0) flow.source_port = record.source_port;
-  const event::LinkedQuery* known = record.query != 0 ? queries_.Find(record.query) : nullptr;
-  if (known != nullptr) flow.query = *known;
-  Emit(event::FlowDecisionEvent(p_.recorder->cell(), flow, Observer::kGateFlow), at);
-  RememberFlow(record.id, flow.decision_id);
-  if (!flow.allowed) return Deny(record, flow.query ? flow.query->name : std::string());
+  const Moment when = When(Observer::kGateFlow, record);
+  const Answer* known = record.query != 0 ? queries_.Find(record.query) : nullptr;
+  const bool allowed = wire::IsAllow(record.reason);
+  p_.recorder->TryAppend(
+      writer_.FlowEvent({.id = NewId(),
+                         .allowed = allowed,
+                         .reason_code = wire::ReasonText(record.reason),
+                         .destination = destination_.Of(record),
+                         .port = record.port,
+                         .source_port = record.source_port,
+                         .protocol = ProtocolText(record.protocol),
+                         .rule_ref = rule_.Of(record.rule),
+                         .alpn = record.alpn,
+                         .name = record.name,
+                         .has_sni = record.has_sni != 0,
+                         .has_host = record.has_host != 0,
+                         .query = known != nullptr ? std::string_view(known->json) : std::string_view()},
+                        when));
+  RememberFlow(record.id);
+  if (!allowed) return Deny(record, known != nullptr ? known->query.name : std::string());
   ++flows_allowed_;
   ++flows_open_;
   if (record.rule.kind == wire::RuleKind::kEgressRule) {
@@ -160,35 +165,30 @@ void GateEvents::TakeFlow(const GateRecord& record) {
 }
 
 void GateEvents::TakeClosed(const GateRecord& record) {
-  const base::BootTime at = At(Observer::kGateFlow, record);
+  const Moment when = When(Observer::kGateFlow, record);
   if (flows_open_ > 0) --flows_open_;
   const auto known = flows_.find(record.id);
-  event::FlowClosed closed{.flow_id = known != flows_.end() ? known->second : std::string(),
-                           .bytes_out = record.bytes_out,
-                           .bytes_in = record.bytes_in,
-                           .duration_ms = record.duration_ms,
-                           .closed_by = std::string(ClosedByText(record.closed_by))};
-  if (record.reason != GateReason::kNone) closed.reason_code = wire::ReasonText(record.reason);
-  Emit(event::FlowClosedEvent(p_.recorder->cell(), closed), at);
+  event::GateDecisionWriter::Closed closed{.bytes_out = record.bytes_out,
+                                           .bytes_in = record.bytes_in,
+                                           .duration_ms = record.duration_ms,
+                                           .closed_by = ClosedByText(record.closed_by),
+                                           .reason_code = wire::ReasonText(record.reason)};
+  if (known != flows_.end()) closed.flow_id = TextOf(known->second);
+  p_.recorder->TryAppend(writer_.ClosedEvent(closed, when));
   if (known != flows_.end()) flows_.erase(known);
 }
 
 void GateEvents::TakeL7(const GateRecord& record) {
-  const base::BootTime at = At(Observer::kGateL7, record);
+  const Moment when = When(Observer::kGateL7, record);
   const bool allowed = wire::IsAllow(record.reason);
-  event::L7EgressDecision decision{.decision_id = crypto::NewUuid(),
-                                   .action = allowed ? "allow" : "deny",
-                                   .sni_host = NameOf(record),
-                                   .policy_digest = p_.policy_digest,
-                                   .reason_code = wire::ReasonText(record.reason),
-                                   .rule_ref = RuleText(record.rule),
-                                   .trust = {p_.settings->trust_keyset_id, p_.settings->l7_kid}};
-  if (record.stream != 0) decision.stream_id = record.stream;
-  if (const auto known = flows_.find(record.id); known != flows_.end()) decision.flow_id = known->second;
-  event::Draft draft = event::L7EgressDecisionEvent(p_.recorder->cell(), decision);
-  draft.source = event::kSourceSniProxy;
-  draft.observer = Observer::kGateL7;
-  Emit(std::move(draft), at);
+  event::GateDecisionWriter::L7 decision{.id = NewId(),
+                                         .allowed = allowed,
+                                         .name = record.name[0] == 0 ? kUnknown : record.name,
+                                         .reason_code = wire::ReasonText(record.reason),
+                                         .rule_ref = rule_.Of(record.rule),
+                                         .stream = record.stream};
+  if (const auto known = flows_.find(record.id); known != flows_.end()) decision.flow_id = TextOf(known->second);
+  p_.recorder->TryAppend(writer_.L7Event(decision, when));
   if (!allowed) return Deny(record, {});
   if (record.rule.kind == wire::RuleKind::kEgressRule) rules_used_.insert(record.rule.index);
 }
@@ -199,16 +199,16 @@ void GateEvents::TakeSuppressed(const GateRecord& record) {
   const std::string reason = wire::ReasonText(record.reason);
   switch (record.kind2) {
     case GateRecordKind::kDnsQuery: {
-      const base::BootTime at = At(Observer::kGateDns, record);
+      const Moment when = When(Observer::kGateDns, record);
       Emit(event::DnsQueryEvent(cell, {.query_id = crypto::NewUuid(),
                                        .name = NameOf(record),
                                        .type = record.type == 0 ? std::string("A") : QueryTypeText(record.type),
                                        .reason_code = reason,
-                                       .observed_at = WallText(at),
+                                       .observed_at = std::string(when.text),
                                        .trust = DnsTrust(),
                                        .rule_ref = RuleText(record.rule),
                                        .suppressed = record.count}),
-           at);
+           when);
       break;
     }
     case GateRecordKind::kL7: {
@@ -223,19 +223,19 @@ void GateEvents::TakeSuppressed(const GateRecord& record) {
                  .suppressed = record.count});
       draft.source = event::kSourceSniProxy;
       draft.observer = Observer::kGateL7;
-      Emit(std::move(draft), At(Observer::kGateL7, record));
+      Emit(std::move(draft), When(Observer::kGateL7, record));
       break;
     }
     default: {
-      const base::BootTime at = At(Observer::kGateFlow, record);
+      const Moment when = When(Observer::kGateFlow, record);
       Emit(event::FlowDecisionEvent(cell,
                                     {.decision_id = crypto::NewUuid(),
                                      .reason_code = reason,
-                                     .observed_at = WallText(at),
+                                     .observed_at = std::string(when.text),
                                      .rule_ref = RuleText(record.rule),
                                      .suppressed = record.count},
                                     Observer::kGateFlow),
-           at);
+           when);
     }
   }
   Deny(record, {});
@@ -260,37 +260,32 @@ std::string GateEvents::ResolverId(std::uint8_t index) const {
   return resolvers.empty() ? std::string() : resolvers.front().id;  // from the cache
 }
 
-base::BootTime GateEvents::At(Observer observer, const GateRecord& record) {
+GateEvents::Moment GateEvents::When(Observer observer, const GateRecord& record) {
   base::BootTime& last = last_[static_cast<std::size_t>(observer)];
   const base::BootTime now = p_.clock->Boot();
   const base::BootTime said(static_cast<std::int64_t>(std::min<std::uint64_t>(record.at_ns, now.count())));
   last = std::max(last, said);
-  return last;
+  const base::WallTime wall = p_.clock->Wall() - std::chrono::duration_cast<std::chrono::milliseconds>(now - last);
+  return {.boot = last, .wall = wall, .text = wall_text_.Format(wall)};
 }
 
-std::string GateEvents::WallText(base::BootTime at) {
-  const auto ago = std::chrono::duration_cast<std::chrono::milliseconds>(p_.clock->Boot() - at);
-  return std::string(wall_text_.Format(p_.clock->Wall() - ago));
+void GateEvents::Emit(event::Draft draft, const Moment& when) {
+  draft.observed_at = when.boot;
+  draft.time = when.wall;
+  p_.recorder->TryEmit(std::move(draft));
 }
 
-// Nearly always the one before.
-const std::string& GateEvents::AskedServer(const GateRecord& record) {
-  base::IpAddress address{.v6 = record.v6 != 0};
-  std::ranges::copy(record.address, address.bytes.begin());
-  if (asked_text_.empty() || address != asked_) {
-    asked_ = address;
-    asked_text_ = AddressText(record);
-  }
-  return asked_text_;
+std::string_view GateEvents::NewId() {
+  id_.clear();
+  crypto::AppendUuid(id_);
+  return id_;
 }
 
-std::optional<Recorded> GateEvents::Emit(event::Draft draft, base::BootTime at) {
-  draft.observed_at = at;
-  return p_.recorder->TryEmit(std::move(draft));
-}
-
-void GateEvents::RememberFlow(std::uint64_t id, std::string decision) {
-  if (!flows_.insert_or_assign(id, std::move(decision)).second) return;
+// The flow whose decision was just told.
+void GateEvents::RememberFlow(std::uint64_t id) {
+  DecisionId decision;
+  std::ranges::copy(id_, decision.begin());
+  if (!flows_.insert_or_assign(id, decision).second) return;
   flow_order_.push_back(id);
   if (flow_order_.size() <= kRememberedFlows) return;
   flows_.erase(flow_order_.front());

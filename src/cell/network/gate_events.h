@@ -14,12 +14,13 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/ip_address.h"
 #include "cell/network/answered_queries.h"
 #include "cell/network/denials.h"
+#include "cell/network/gate_words.h"
 #include "cell/recorder.h"
 #include "cell/settings.h"
 #include "event/flow_events.h"
+#include "event/gate_decisions.h"
 #include "event/leaf_writer.h"
 #include "plan/network.h"
 #include "wire/gate_record.h"
@@ -76,26 +77,31 @@ class GateEvents {
   void Deny(const wire::GateRecord& record, const std::string& known_name);
 
   event::DecisionTrust DnsTrust() const;
+  event::GateDecisionWriter::Run RunOf() const;
   std::string ResolverId(std::uint8_t index) const;
   // When it happened: as the gate says, never before what was told of this observer and never after now.
-  base::BootTime At(event::Observer observer, const wire::GateRecord& record);
-  std::string WallText(base::BootTime at);
-  const std::string& AskedServer(const wire::GateRecord& record);
-  std::optional<Recorded> Emit(event::Draft draft, base::BootTime at);
-  void RememberQuery(const wire::GateRecord& record, const std::optional<Recorded>& told);
-  void RememberFlow(std::uint64_t id, std::string decision);
+  // Its text is valid until the next call.
+  using Moment = event::GateDecisionWriter::Moment;
+  Moment When(event::Observer observer, const wire::GateRecord& record);
+  void Emit(event::Draft draft, const Moment& when);
+  std::string_view NewId();  // valid until the next call
+  void RememberQuery(const wire::GateRecord& record, std::string_view name, const Moment& when,
+                     std::optional<event::LeafIndex> leaf);
+  void RememberFlow(std::uint64_t id);
 
   Parts p_;
   DenialTally tally_;
   DenialFile file_;
   std::array<base::BootTime, event::kObserverCount> last_{};
   event::TimeText wall_text_;
-  event::DnsQuery query_;                  // kept for their memory
-  event::LinkedQuery linked_;
-  base::IpAddress asked_;                  // the server that was asked last, and its text
-  std::string asked_text_;
+  event::GateDecisionWriter writer_;
+  std::string id_;                         // of the decision that is being told
+  event::LinkedQuery linked_;              // kept for its memory
+  LastAddress asked_, destination_;
+  LastRule rule_;
   AnsweredQueries queries_;
-  std::unordered_map<std::uint64_t, std::string> flows_;  // id -> decisionId
+  using DecisionId = std::array<char, 36>;
+  std::unordered_map<std::uint64_t, DecisionId> flows_;
   std::deque<std::uint64_t> flow_order_;
   std::uint64_t alias_of_ = 0;
   std::vector<std::string> aliases_;

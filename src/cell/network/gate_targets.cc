@@ -45,11 +45,11 @@ void GateEvents::TakeTargetsEnd(const GateRecord& record) {
 }
 
 void GateEvents::TellResolution(const GateRecord& record, const std::vector<std::string>& targets) {
-  const base::BootTime at = At(Observer::kGateDns, record);
+  const Moment when = When(Observer::kGateDns, record);
   const event::CellRef& cell = p_.recorder->cell();
   event::DnsResolution resolution{.receipt_id = "rcp-" + cell.run_id.value_or("") + "-" + record.name,
                                   .fqdn = record.name,
-                                  .resolved_at = WallText(at),
+                                  .resolved_at = std::string(when.text),
                                   .ttl_seconds = static_cast<std::int64_t>(record.ttl_s),
                                   .policy_digest = p_.policy_digest,
                                   .trust = {p_.settings->trust_keyset_id, p_.settings->resolver_kid}};
@@ -60,16 +60,16 @@ void GateEvents::TellResolution(const GateRecord& record, const std::vector<std:
   }
   event::Draft draft = event::DnsResolutionEvent(cell, resolution);
   draft.observer = Observer::kGateDns;
-  Emit(std::move(draft), at);
+  Emit(std::move(draft), when);
 }
 
 void GateEvents::TellDrift(const GateRecord& record, std::vector<std::string> targets) {
   const std::string host = record.name;
   if (hosts_.size() >= kMaxHosts && !hosts_.contains(host)) return;
-  const base::BootTime at = At(Observer::kGateDns, record);
+  const Moment when = When(Observer::kGateDns, record);
   HostState& state = hosts_[host];
   const std::string digest = event::DigestOfTargets(targets);
-  const auto age = std::chrono::duration_cast<std::chrono::seconds>(at - state.at).count();
+  const auto age = std::chrono::duration_cast<std::chrono::seconds>(when.boot - state.at).count();
   const bool first = state.at == base::BootTime{0};
   event::DnsDrift drift{
       .resolver_id = ResolverId(record.resolver),
@@ -82,7 +82,7 @@ void GateEvents::TellDrift(const GateRecord& record, std::vector<std::string> ta
       .current_digest = digest,
       .ttl_seconds = targets.empty() ? 0 : std::max(record.ttl_s, p_.network->refresh.min_ttl_s),
       .stale_seconds = first || age < static_cast<std::int64_t>(state.ttl_s) ? 0 : age - state.ttl_s,
-      .observed_at = WallText(at),
+      .observed_at = std::string(when.text),
       .trust = DnsTrust()};
   const auto& resolvers = p_.network->resolvers;
   if (record.resolver < resolvers.size() && resolvers[record.resolver].dnssec != wire::DnssecMode::kOff) {
@@ -90,19 +90,19 @@ void GateEvents::TellDrift(const GateRecord& record, std::vector<std::string> ta
     drift.dnssec_status = fault == dnssec_faults_.end() ? "validated" : fault->second;
   }
   dnssec_faults_.erase(host);
-  if (digest != state.digest) Emit(event::DnsDriftEvent(p_.recorder->cell(), drift), at);
-  state = {.targets = std::move(targets), .digest = digest, .at = at, .ttl_s = drift.ttl_seconds};
+  if (digest != state.digest) Emit(event::DnsDriftEvent(p_.recorder->cell(), drift), when);
+  state = {.targets = std::move(targets), .digest = digest, .at = when.boot, .ttl_s = drift.ttl_seconds};
 }
 
 void GateEvents::TakeDnssec(const GateRecord& record) {
-  const base::BootTime at = At(Observer::kGateDns, record);
+  const Moment when = When(Observer::kGateDns, record);
   const bool dataplane = record.kind2 != wire::GateRecordKind::kTargetsEnd;  // else of a refresh
   const auto fault = static_cast<wire::DnssecFault>(record.code);
   event::DnssecFailed failed{.resolver_id = ResolverId(record.resolver),
                              .hostname = record.name,
                              .reason = std::string(DnssecReasonText(fault, dataplane)),
                              .source = dataplane ? "dataplane" : "resolver_refresh",
-                             .observed_at = WallText(at),
+                             .observed_at = std::string(when.text),
                              .trust = DnsTrust()};
   const auto& resolvers = p_.network->resolvers;
   if (record.resolver < resolvers.size()) {
@@ -114,22 +114,22 @@ void GateEvents::TakeDnssec(const GateRecord& record) {
     dnssec_faults_[record.name] =
         fault == wire::DnssecFault::kUnsignedInRequireMode ? "unsigned" : "validation_failed";
   }
-  Emit(event::DnssecFailedEvent(p_.recorder->cell(), failed), at);
+  Emit(event::DnssecFailedEvent(p_.recorder->cell(), failed), when);
 }
 
 void GateEvents::TakeRebind(const GateRecord& record) {
-  const base::BootTime at = At(Observer::kGateDns, record);
+  const Moment when = When(Observer::kGateDns, record);
   const event::DnsRebind rebind{.hostname = record.name,
                                 .novel_ip = AddressText(record),
                                 .previous_count = record.count,
                                 .cumulative_count = record.count2,
                                 .resolver_id = ResolverId(record.resolver),
-                                .observed_at = WallText(at),
+                                .observed_at = std::string(when.text),
                                 .trust = DnsTrust()};
   Emit(record.code == 0
            ? event::DnsRebindThresholdEvent(p_.recorder->cell(), rebind, p_.network->max_novel_ips)
            : event::DnsRebindRejectedEvent(p_.recorder->cell(), rebind, p_.response_allowlist),
-       at);
+       when);
 }
 
 }  // namespace cell

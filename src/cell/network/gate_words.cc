@@ -31,6 +31,12 @@ std::vector<const char*> AddressRows() {
   return names;
 }
 
+base::IpAddress AddressOf(const GateRecord& record) {
+  base::IpAddress address{.v6 = record.v6 != 0};
+  std::copy(std::begin(record.address), std::end(record.address), address.bytes.begin());
+  return address;
+}
+
 std::string Grant(std::string_view what) { return fmt::format("`--allow {}` would grant it", what); }
 
 // "tracker.example" for the default port, else "tracker.example:8443".
@@ -89,6 +95,14 @@ std::optional<std::string> RuleText(wire::RuleRef rule) {
   return std::string(text, size);
 }
 
+std::string_view LastRule::Of(wire::RuleRef rule) {
+  if (rule.kind != rule_.kind || rule.index != rule_.index) {
+    rule_ = rule;
+    text_ = RuleText(rule).value_or(std::string());
+  }
+  return text_;
+}
+
 std::string QueryTypeText(std::uint16_t type) {
   for (const TypeName& row : kTypes) {
     if (row.type == type) return std::string(row.name);
@@ -96,10 +110,15 @@ std::string QueryTypeText(std::uint16_t type) {
   return fmt::format("TYPE{}", type);
 }
 
-std::string AddressText(const GateRecord& record) {
-  base::IpAddress address{.v6 = record.v6 != 0};
-  std::copy(std::begin(record.address), std::end(record.address), address.bytes.begin());
-  return base::ToString(address);
+std::string AddressText(const GateRecord& record) { return base::ToString(AddressOf(record)); }
+
+std::string_view LastAddress::Of(const GateRecord& record) {
+  const base::IpAddress address = AddressOf(record);
+  if (text_.empty() || address != address_) {
+    address_ = address;
+    text_ = base::ToString(address);
+  }
+  return text_;
 }
 
 std::string_view ProtocolText(wire::IpProtocol protocol) {

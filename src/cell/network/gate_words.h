@@ -4,7 +4,9 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
+#include "base/ip_address.h"
 #include "cell/network/denials.h"
 #include "plan/network.h"
 #include "wire/gate_record.h"
@@ -13,9 +15,26 @@ namespace cell {
 
 // "authority.egressRules[3]"; nullopt where none decided.
 std::optional<std::string> RuleText(wire::RuleRef rule);
+// The same text, kept: the next record mostly has the rule of the one before. Empty where none decided.
+class LastRule {
+ public:
+  std::string_view Of(wire::RuleRef rule);
+
+ private:
+  wire::RuleRef rule_ = {};
+  std::string text_;
+};
 // "AAAA", or "TYPE99" where the contract has no word.
 std::string QueryTypeText(std::uint16_t type);
 std::string AddressText(const wire::GateRecord& record);
+class LastAddress {  // as LastRule
+ public:
+  std::string_view Of(const wire::GateRecord& record);
+
+ private:
+  base::IpAddress address_;
+  std::string text_;
+};
 // "192.0.2.1:443/tcp", "[2001:db8::1]:53/udp".
 std::string TargetText(const wire::GateRecord& record);
 std::string_view ProtocolText(wire::IpProtocol protocol);

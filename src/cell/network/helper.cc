@@ -111,14 +111,15 @@ std::string Helper::WhyGone() {
 
 std::optional<std::string> Helper::TakePacket(const char* bytes, std::size_t size, const Take& take) {
   if (size % sizeof(wire::GateRecord) != 0) return fmt::format("{} sent what is no record", name_);
+  const base::BootTime now = clock_->Boot();
   for (std::size_t at = 0; at < size; at += sizeof(wire::GateRecord)) {
     wire::GateRecord record;
     const auto fault = wire::DecodeGateRecord(bytes + at, sizeof record, &record);
     if (fault != wire::GateRecordFault::kNone) {
       return fmt::format("{} sent a record that no honest one sends (fault {})", name_, static_cast<int>(fault));
     }
-    if (!WithinRate()) return fmt::format("{} floods the supervisor with records", name_);
-    heard_ = clock_->Boot();
+    if (!WithinRate(now)) return fmt::format("{} floods the supervisor with records", name_);
+    heard_ = now;
     excused_ = false;
     if (record.kind == wire::GateRecordKind::kFailing) return LastWords(name_, record);
     take(record);
@@ -134,8 +135,7 @@ bool Helper::Silent() {
   return false;
 }
 
-bool Helper::WithinRate() {
-  const base::BootTime now = clock_->Boot();
+bool Helper::WithinRate(base::BootTime now) {
   if (now - second_began_ >= std::chrono::seconds(1)) {
     second_began_ = now;
     in_second_ = 0;

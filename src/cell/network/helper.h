@@ -63,7 +63,7 @@ class Helper {
  private:
   std::string WhyGone();
   std::optional<std::string> TakePacket(const char* bytes, std::size_t size, const Take& take);
-  bool WithinRate();
+  bool WithinRate(base::BootTime now);
 
   const char* name_ = "";
   const base::Clock* clock_ = nullptr;  // not owned

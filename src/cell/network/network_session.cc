@@ -234,12 +234,16 @@ base::BootTime NetworkSession::Deadline() const {
   return kernel_ ? std::min(until, kernel_->next_sample()) : until;
 }
 
-void NetworkSession::TakeRecord(wire::GateRecord record) {
+void NetworkSession::TakeRecord(const wire::GateRecord& told) {
   // The one place where text that a workload chose comes in.
-  if (secrets_ != nullptr && !secrets_->traces().empty() && record.name[0] != 0) {
-    const std::string masked = secrets_->traces().Mask(record.name);
-    std::snprintf(record.name, sizeof record.name, "%s", masked.c_str());
-  }
+  if (secrets_ == nullptr || secrets_->traces().empty() || told.name[0] == 0) return TakeMasked(told);
+  wire::GateRecord record = told;
+  const std::string masked = secrets_->traces().Mask(record.name);
+  std::snprintf(record.name, sizeof record.name, "%s", masked.c_str());
+  TakeMasked(record);
+}
+
+void NetworkSession::TakeMasked(const wire::GateRecord& record) {
   if (record.kind != wire::GateRecordKind::kSecretDenied) return events_->Take(record);
   if (secrets_ == nullptr) return;
   std::optional<std::uint32_t> index;

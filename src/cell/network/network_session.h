@@ -92,7 +92,8 @@ class NetworkSession final : public Companion {
   explicit NetworkSession(const Options& options) : o_(options) {}
   base::Result<> StartAll();
   base::Result<> StartUpstream(base::UniqueFd gate_end);
-  void TakeRecord(wire::GateRecord record);
+  void TakeRecord(const wire::GateRecord& told);
+  void TakeMasked(const wire::GateRecord& record);
   void Fail(std::string why);
   void EndGathering();  // when its time is over
   void ServeHelper(Helper& helper);
