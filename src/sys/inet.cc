@@ -195,10 +195,11 @@ long ReceiveWithDescriptors(int socket, std::span<std::uint8_t> buffer, std::spa
   return (message.msg_flags & MSG_TRUNC) != 0 ? -EMSGSIZE : count;
 }
 
-base::Result<SplicePipe> OpenPipe() {
+base::Result<SplicePipe> OpenPipe(std::size_t bytes) {
   int ends[2];
   const long done = Raw("pipe2", SYS_pipe2, ends, O_CLOEXEC | O_NONBLOCK);
   if (done < 0) return std::unexpected(CallError(done, "pipe2"));
+  if (bytes != 0) Raw("fcntl", SYS_fcntl, ends[1], F_SETPIPE_SZ, bytes);
   return SplicePipe{base::UniqueFd(ends[0]), base::UniqueFd(ends[1])};
 }
 

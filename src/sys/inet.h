@@ -47,7 +47,8 @@ long ReceiveWithDescriptors(int socket, std::span<std::uint8_t> buffer, std::spa
 struct SplicePipe {
   base::UniqueFd read, write;
 };
-base::Result<SplicePipe> OpenPipe();  // non-blocking, of the kernel's default size
+// Non-blocking; holds `bytes` where the kernel lets it (F_SETPIPE_SZ), else, and for 0, what is its default.
+base::Result<SplicePipe> OpenPipe(std::size_t bytes);
 
 // A datagram's way: who sent it and the address (of ours or anybody's) it was sent to. A reply is sent from there.
 struct PacketPath {

@@ -37,8 +37,8 @@ void Flow::Start(base::UniqueFd client, const base::IpEndpoint& peer, const base
   unseen_ = 0;
   client_readable_ = server_readable_ = server_writable_ = false;
   client_writable_ = true;
-  client_watched_ = client_output_ = client_told_ = server_told_ = told_ = one_ended_ = client_ended_ = server_ended_ =
-      false;
+  client_watched_ = client_output_ = server_output_ = client_told_ = server_told_ = told_ = one_ended_ = client_ended_ =
+      server_ended_ = false;
   opened_ = active_ = relay_.parts_.loop.Now();
   inspector_.reset();  // of the connection that this object served before
   if (!verdict.inspect) return Dial(rule_.index);
@@ -48,7 +48,7 @@ void Flow::Start(base::UniqueFd client, const base::IpEndpoint& peer, const base
   WatchClient(false);
 }
 
-// Edge-triggered: one call per socket and flow; readiness is kept here.
+// Edge-triggered: one call per socket and flow, and one more for a socket that was full; readiness is kept here.
 void Flow::WatchClient(bool output) {
   const std::uint32_t events = EPOLLIN | EPOLLRDHUP | EPOLLET | (output ? std::uint32_t{EPOLLOUT} : 0u);
   client_watched_ = relay_.parts_.loop.Watch(client_.get(), events, this).has_value();
@@ -56,10 +56,10 @@ void Flow::WatchClient(bool output) {
   if (!client_watched_) EndBy(wire::GateReason::kGateLimit, Limits());
 }
 
-void Flow::WatchServer() {
-  if (!relay_.parts_.loop.Watch(server_.get(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, this)) {
-    EndBy(wire::GateReason::kGateLimit, Limits());
-  }
+void Flow::WatchServer(bool output) {
+  const std::uint32_t events = EPOLLIN | EPOLLRDHUP | EPOLLET | (output ? std::uint32_t{EPOLLOUT} : 0u);
+  server_output_ = output;
+  if (!relay_.parts_.loop.Watch(server_.get(), events, this)) EndBy(wire::GateReason::kGateLimit, Limits());
 }
 
 void Flow::OnReady(int fd, std::uint32_t events) {
@@ -175,18 +175,18 @@ void Flow::OnDialled(base::Result<base::UniqueFd> dialled) {
   ticket_ = 0;
   if (!dialled) return ConnectFailed(dialled.error().os_errno);
   server_ = std::move(*dialled);
-  WatchServer();
-  if (phase_ == Phase::kConnecting && !to_server_.held().empty()) TryConnected();
+  const bool connected = TryConnected();
+  WatchServer(!connected);
+  if (connected && phase_ == Phase::kConnecting) Connected();
 }
 
-// On a short way the connection stands already; else the first bytes wait for the event.
-void Flow::TryConnected() {
+// On a short way the connection stands already, and takes the first bytes; else they wait for the event, which also tells
+// why it failed.
+bool Flow::TryConnected() {
   const std::uint64_t before = to_server_.written();
-  if (to_server_.Write(server_.get()) == Moved::kTargetBroken) return;  // the event tells why
-  if (to_server_.written() != before) {
-    server_writable_ = true;
-    Connected();
-  }
+  server_writable_ = !to_server_.held().empty() && to_server_.Write(server_.get()) != Moved::kTargetBroken &&
+                     to_server_.written() != before;
+  return server_writable_;
 }
 
 void Flow::Connected() {

@@ -49,7 +49,7 @@ class Flow final : private Loop::Watcher {
   void OnServer(std::uint32_t events);
   void OnDialled(base::Result<base::UniqueFd> dialled);
   void Dial(std::uint32_t rule_index);
-  void TryConnected();
+  bool TryConnected();
   void Connected();
   void ConnectFailed(int error);
 
@@ -78,7 +78,7 @@ class Flow final : private Loop::Watcher {
   void ReportClosed(wire::ClosedBy by, wire::GateReason reason, wire::RuleRef rule);
   void Describe(wire::GateRecord* record) const;
   void WatchClient(bool output);
-  void WatchServer();
+  void WatchServer(bool output);
 
   Relay& relay_;
   Phase phase_ = Phase::kFree;
@@ -99,7 +99,7 @@ class Flow final : private Loop::Watcher {
   base::BootTime opened_{0}, active_{0}, deadline_{0};
   bool client_readable_ = false, client_writable_ = true, server_readable_ = false, server_writable_ = false;
   bool client_ended_ = false, server_ended_ = false;  // an end is there to be read: a short read is not the last
-  bool client_watched_ = false, client_output_ = false;
+  bool client_watched_ = false, client_output_ = false, server_output_ = false;
   bool client_told_ = false, server_told_ = false;  // of the other side's end
   bool told_ = false;               // kFlow was reported
   wire::ClosedBy first_end_ = wire::ClosedBy::kWorkload;

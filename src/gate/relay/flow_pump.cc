@@ -12,7 +12,9 @@
 namespace gate {
 namespace {
 
-constexpr int kStepsPerTurn = 16;  // then other flows have theirs
+// Then other flows have their turn.
+constexpr int kStepsPerTurn = 16;
+constexpr std::uint64_t kBytesPerTurn = 1 << 20;
 constexpr std::size_t kShown = 16 << 10;
 
 void CopyText(char* to, std::size_t size, std::string_view text) {
@@ -22,7 +24,8 @@ void CopyText(char* to, std::size_t size, std::string_view text) {
 }  // namespace
 
 void Flow::Pump() {
-  for (int step = 0; step < kStepsPerTurn; ++step) {
+  const std::uint64_t most = to_server_.read() + to_client_.read() + kBytesPerTurn;
+  for (int step = 0; step < kStepsPerTurn && to_server_.read() + to_client_.read() < most; ++step) {
     const Left to_server = StepToServer();
     if (to_server == Left::kGone) return;
     const Left to_client = StepToClient();
@@ -123,6 +126,7 @@ Flow::Left Flow::After(Moved moved, bool to_server, bool short_read) {
     case Moved::kTargetFull:
       (to_server ? server_writable_ : client_writable_) = false;
       if (!to_server && !client_output_) WatchClient(true);
+      if (to_server && !server_output_) WatchServer(true);
       return phase_ == Phase::kOpen ? Left::kWaiting : Left::kGone;
     case Moved::kEnd:
       NoteEnd(to_server ? wire::ClosedBy::kWorkload : wire::ClosedBy::kPeer);

@@ -12,7 +12,7 @@ sys::SplicePipe Pipes::Take() {
   if (!free_.empty()) {
     pipe = std::move(free_.back());
     free_.pop_back();
-  } else if (auto opened = sys::OpenPipe()) {
+  } else if (auto opened = sys::OpenPipe(out_ < kWide ? kWideBytes : 0)) {
     pipe = std::move(*opened);
   } else {
     return {};

@@ -19,6 +19,8 @@ class Pipes {
 
  private:
   static constexpr std::size_t kKept = 16;
+  // The first flows get pipes that hold much: the kernel lets one user have 64 MiB in pipes and makes further ones tiny.
+  static constexpr std::size_t kWide = 16, kWideBytes = 1 << 20;
   const std::size_t bound_;
   std::size_t out_ = 0;
   std::vector<sys::SplicePipe> free_;

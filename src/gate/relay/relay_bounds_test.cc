@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bounds of the relay: bytes, time, flows, half-open flows, descriptors; what ends leaves its room to others.
+#include <fcntl.h>
 #include <sys/resource.h>
 
 #include <cstdio>
@@ -320,6 +321,30 @@ TEST_F(RelayTest, WithoutADescriptorAndASilentFlowItWaits) {
   EXPECT_EQ(relay->open(), 1u);
 }
 
+// On a short way the hello leaves before the server's socket is watched.
+TEST_F(RelayTest, AServerThatWasFullBehindTheHelloGetsTheRestOnceItReads) {
+  config.Allow("192.0.2.1", 443, FlowProtocol::kHttps);
+  Destination("192.0.2.1", 443);
+  Start();
+  Peer client = Connect();
+  const std::string hello = HelloFor("a.example"), chunk(65536, 'x');
+  ASSERT_TRUE(client.Send(hello));
+  auto server = Accept();
+  ASSERT_TRUE(server);
+  std::size_t sent = hello.size();
+  for (int full = 0; full < 50;) {
+    const ssize_t took = ::send(client.fd(), chunk.data(), chunk.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (took > 0) {
+      sent += static_cast<std::size_t>(took);
+    } else {
+      ++full;
+    }
+    ASSERT_TRUE(loop->Round(milliseconds(0)));
+    ASSERT_LT(sent, 64u << 20);
+  }
+  EXPECT_EQ(ReadSome(*server, sent).size(), sent);
+}
+
 TEST(PipesTest, AreBoundedAndOnesThatHoldBytesAreNotUsedAgain) {
   Pipes pipes(2);
   sys::SplicePipe first = pipes.Take(), second = pipes.Take();
@@ -333,6 +358,17 @@ TEST(PipesTest, AreBoundedAndOnesThatHoldBytesAreNotUsedAgain) {
   EXPECT_LT(::read(third.read.get(), &byte, 1), 0) << "bytes of somebody else";
   pipes.Give({}, /*empty=*/true);
   EXPECT_FALSE(pipes.Take().read) << "what was none is not given back";
+}
+
+TEST(PipesTest, TheFirstHoldMuchAndThousandsAreNotAskedForIt) {
+  const auto held = [](const sys::SplicePipe& pipe) { return ::fcntl(pipe.read.get(), F_GETPIPE_SZ); };
+  const sys::SplicePipe usual = std::move(*sys::OpenPipe(0));
+  Pipes pipes(128);
+  std::vector<sys::SplicePipe> taken;
+  for (int i = 0; i < 17; ++i) taken.push_back(pipes.Take());
+  EXPECT_EQ(held(taken.front()), 1 << 20);
+  EXPECT_EQ(held(taken[15]), 1 << 20);
+  EXPECT_EQ(held(taken[16]), held(usual));
 }
 
 }  // namespace
