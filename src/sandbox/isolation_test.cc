@@ -53,8 +53,24 @@ TEST(Isolation, DescriptorsAreTheThreeStreams) {
   EXPECT_EQ(RunProbe({"fds"}).out, "0 1 2 \n");
 }
 
+// Under some hypervisors the machine itself has no 32-bit entry: whoever tries it gets SIGSEGV, with any filter or none.
+bool MachineHas32BitEntry() {
+  const pid_t child = fork();
+  if (child == 0) {
+#if defined(__x86_64__)
+    long result;
+    asm volatile("int $0x80" : "=a"(result) : "a"(20 /* getpid */) : "memory");
+#endif
+    _exit(0);
+  }
+  int status = 0;
+  return waitpid(child, &status, 0) == child && WIFEXITED(status);
+}
+
 TEST(Isolation, ForeignArchitectureAndX32AreKilledByTheFilter) {
-  for (const char* command : {"int80", "x32"}) {
+  std::vector<const char*> commands = {"x32"};
+  if (MachineHas32BitEntry()) commands.push_back("int80");
+  for (const char* command : commands) {
     const Outcome outcome = RunProbe({command});
     EXPECT_EQ(outcome.End().signal, SIGSYS) << command;
     EXPECT_TRUE(outcome.End().filter_killed) << command;

@@ -163,6 +163,13 @@ Got ReadFor(int fd, int wait_ms, std::size_t most) {
   return got;
 }
 
+Got SendAndRead(int fd, std::string_view bytes, int wait_ms, std::size_t most) {
+  const bool reset = !SendAll(fd, bytes) && (errno == ECONNRESET || errno == EPIPE);
+  Got got = ReadFor(fd, wait_ms, most);
+  if (reset && got.end == "closed") got.end = "reset";
+  return got;
+}
+
 namespace {
 
 constexpr unsigned kDeadlineSeconds = 45;

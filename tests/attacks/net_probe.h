@@ -50,6 +50,8 @@ struct Got {
   std::string bytes, end;  // end: "reset", "closed", "silence", or "" when `most` bytes came
 };
 Got ReadFor(int fd, int wait_ms, std::size_t most = 65536);
+// A reset that the sending meets is told as such: the kernel tells it once, and reading then says "closed".
+Got SendAndRead(int fd, std::string_view bytes, int wait_ms, std::size_t most = 65536);
 
 // Each gives the verdict.
 std::string Tcp(

@@ -58,10 +58,10 @@ std::string Tcp(const Words& words) {
     fd = FastOpen(to, bytes, later, &why);
   } else {
     fd = Dial(to, SOCK_STREAM, &why, Has(words, "mptcp") ? kMptcp : 0);
-    if (fd >= 0 && !bytes.empty()) SendAll(fd, bytes);
   }
   if (fd < 0) return why;
-  const Got got = ReadFor(fd, Number(words, "wait", 3000), static_cast<std::size_t>(Number(words, "want", 65536)));
+  const Got got = SendAndRead(fd, fast || later ? "" : bytes, Number(words, "wait", 3000),
+                              static_cast<std::size_t>(Number(words, "want", 65536)));
   close(fd);
   return Joined(
       got.bytes.empty() ? "" : "data:" + Shown(got.bytes, static_cast<std::size_t>(Number(words, "shown", 120))),
@@ -165,8 +165,7 @@ std::string H2c(const Words& words) {
     bytes += Frame(0, 1 /* END_STREAM */, static_cast<std::uint8_t>(stream), "body-of-" + authority);
     stream += 2;
   }
-  SendAll(fd, bytes);
-  const Got got = ReadFor(fd, Number(words, "wait", 1500));
+  const Got got = SendAndRead(fd, bytes, Number(words, "wait", 1500));
   close(fd);
   return Joined(Frames(got.bytes), got.end);
 }

@@ -85,11 +85,12 @@ std::string Tls(const Words& words) {
       Records(Hello(Option(words, "shape"), name, Percent(Option(words, "other"))), Number(words, "records", 1));
   const std::size_t edge = Has(words, "edge") ? bytes.find(name) + name.size() / 2 : 0;
   const std::size_t step = Has(words, "split") ? 1 : edge != 0 ? edge : bytes.size();
-  for (std::size_t at = 0; at < bytes.size(); at += step) {
-    if (!SendAll(fd, std::string_view(bytes).substr(at, step))) break;
-    if (step < bytes.size()) usleep(step == 1 ? 200 : 20'000);
+  std::string_view rest = bytes;
+  while (rest.size() > step && SendAll(fd, rest.substr(0, step))) {
+    rest.remove_prefix(step);
+    usleep(step == 1 ? 200 : 20'000);
   }
-  Got got = ReadFor(fd, Number(words, "wait", 3000), 6);
+  const Got got = SendAndRead(fd, rest, Number(words, "wait", 3000), 6);
   std::string told;
   if (got.end.empty()) {
     // A first record is there; of a server's it is all that is asked, of an alert also what follows.

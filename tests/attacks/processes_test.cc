@@ -48,7 +48,7 @@ TEST_P(Processes, PR03_FourEndsHaveFourReasons) {
   const Finished itself = Shell("kill -KILL $$");
   EXPECT_EQ(itself.Reason(), "signal_killed");
   EXPECT_EQ(itself.status, 137);
-  EXPECT_EQ(Probe({"int80"}).Reason(), "filter_killed");
+  EXPECT_EQ(Probe({"x32"}).Reason(), "filter_killed");
   // SIGSYS by hand does not pass for the filter's.
   EXPECT_EQ(Shell("kill -SYS $$; exit 4").status, 4);
   const Finished oom = Probe({"eat"}, {.options = {"--memory", "32M"}});
