@@ -201,8 +201,15 @@ TEST_F(LeafV1, UsageCountsProcessorTimeOfTheWorkload) {
   ASSERT_TRUE(leaf);
   int go = -1;
   const pid_t pid = Bear(*leaf, go, [] {
-    timespec used{};
-    while (used.tv_nsec < 20'000'000 && used.tv_sec == 0) clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    // From here on: what it used before it was in the leaf is not the leaf's.
+    const auto used = [] {
+      timespec now{};
+      clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+      return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+    };
+    const auto begin = used();
+    while (used() - begin < 20'000'000) {
+    }
     return 0;
   });
   ASSERT_TRUE(leaf->AddWorkload(pid));

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <map>
@@ -57,6 +58,7 @@ TEST(Isolation, DescriptorsAreTheThreeStreams) {
 bool MachineHas32BitEntry() {
   const pid_t child = fork();
   if (child == 0) {
+    signal(SIGSEGV, SIG_DFL);  // not the sanitizer's, which exits
 #if defined(__x86_64__)
     long result;
     asm volatile("int $0x80" : "=a"(result) : "a"(20 /* getpid */) : "memory");
