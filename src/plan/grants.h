@@ -20,9 +20,9 @@ struct PlannedGrant {
   bool read_only = true;
 };
 
-// Refuses sources and targets that no document may grant: `..`, the kernel's file systems, the root itself, the state
-// directory, sockets and devices, writable ones over where events go, targets over what the cell needs for itself, one target twice. The result is ordered so
-// that a grant comes after every grant it lies in: the narrower wins.
+// Refuses sources and targets that no document may grant: `..`, the kernel's file systems, the root itself, state
+// directories, sockets and devices, writable ones over where events go, targets over what the cell needs for itself, one
+// target twice. The result is ordered so that a grant comes after every grant it lies in: the narrower wins.
 base::Result<std::vector<PlannedGrant>> JudgeGrants(const spec::CellDocument& document, const base::HostFacts& facts);
 
 // Mounts of the grants in order, each followed by what applies beneath it: hidden sockets and state, protected files,
